@@ -1,0 +1,1 @@
+"""The plugins that ship with Tailrace, each by the public door."""

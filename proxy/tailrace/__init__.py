@@ -1,0 +1,1 @@
+"""Tailrace: an OpenAI-compatible proxy for agents."""

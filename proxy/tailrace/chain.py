@@ -1,0 +1,189 @@
+"""The chain: compiled once per endpoint, run for every request; decides what each plugin did, and carries on without
+those that fail.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tailrace.clock import Clock
+from tailrace.errors import BadRequest, TailraceError
+from tailrace.exchange import Exchange, Reply
+from tailrace.plugin import Plugin
+from tailrace.tasks import Watchdog
+from tailrace.trail import PluginScope
+from tailrace.wire.endpoints import EndpointKind
+
+_log = logging.getLogger("tailrace.chain")
+
+AnyPlugin = Plugin[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderProblem:
+    """A plugin that stands above one it must stand below."""
+
+    plugin: str
+    must_follow: str
+
+
+def order_problems(plugins: Sequence[type[AnyPlugin]]) -> list[OrderProblem]:
+    """Which plugins stand in the wrong order. The chain never sorts them: the order is the operator's."""
+    names = [plugin.name for plugin in plugins]
+    return [
+        OrderProblem(plugin.name, above)
+        for position, plugin in enumerate(plugins)
+        for above in sorted(plugin.after)
+        if above in names[position + 1 :]
+    ]
+
+
+class Chain:
+    """The plugins around one upstream. Immutable; a reload makes a new one."""
+
+    def __init__(
+        self, plugins: Sequence[AnyPlugin], upstream: Callable[[Exchange], Awaitable[Reply]], clock: Clock
+    ) -> None:
+        self.plugins = tuple(plugins)
+        self._upstream = upstream
+        self._now = clock.monotonic
+        self._compiled: Mapping[EndpointKind, tuple[AnyPlugin, ...]] = {
+            kind: tuple(plugin for plugin in plugins if kind in plugin.endpoints) for kind in EndpointKind
+        }
+        self._skippable = frozenset(plugin.name for plugin in plugins if plugin.skippable)
+        self._names = frozenset(plugin.name for plugin in plugins)
+
+    def skips(self, header: str) -> frozenset[str]:
+        """The plugins named in `x-tailrace-skip`; raises `BadRequest` for a name that is not there or may not be."""
+        wanted = frozenset(name.strip() for name in header.split(",") if name.strip())
+        if not wanted <= self._skippable:
+            fixed, unknown = wanted & self._names - self._skippable, wanted - self._names
+            known = ", ".join(sorted(self._skippable)) or "none"
+            if unknown:
+                message = (
+                    f"x-tailrace-skip names a plugin that is not configured. Plugins that may be skipped: {known}."
+                )
+            else:
+                message = f"x-tailrace-skip: {', '.join(sorted(fixed))} cannot be skipped."
+            raise BadRequest(message, code="unknown_plugin", param="x-tailrace-skip")
+        return wanted
+
+    async def run(self, exchange: Exchange) -> Reply:
+        """Take the exchange through the plugins of its endpoint and to the provider."""
+        steps = self._compiled[exchange.request.endpoint.kind]
+        if not steps:
+            return await self._upstream(exchange)
+        return await self._step(steps, 0, exchange)
+
+    async def _step(self, steps: tuple[AnyPlugin, ...], position: int, exchange: Exchange) -> Reply:
+        if position == len(steps):
+            return await self._upstream(exchange)
+        plugin = steps[position]
+        scope = PluginScope(plugin.name, self._now())
+        exchange.trail.scopes.append(scope)
+        if plugin.name in exchange.request.skip:
+            scope.action, scope.ended = "skipped", scope.started
+            return await self._step(steps, position + 1, exchange)
+        visit = _Visit(self, steps, position, replace(exchange, scope=scope), scope)
+        return await visit.run(plugin)
+
+
+class _Visit:
+    """One plugin's turn in one request."""
+
+    __slots__ = ("_below_s", "_chain", "_given", "_position", "_reply", "_scope", "_steps", "_trouble", "_watch")
+
+    def __init__(
+        self, chain: Chain, steps: tuple[AnyPlugin, ...], position: int, given: Exchange, scope: PluginScope
+    ) -> None:
+        self._chain = chain
+        self._steps = steps
+        self._position = position
+        self._given = given
+        self._scope = scope
+        self._below_s = 0.0
+        self._reply: Reply | None = None
+        self._trouble: Exception | None = None
+        self._watch: Watchdog | None = None
+
+    async def run(self, plugin: AnyPlugin) -> Reply:
+        scope = self._scope
+        reply: Reply | None = None
+        failure: Exception | None = None
+        try:
+            with Watchdog(plugin.settings.deadline_s) as self._watch:
+                reply = await plugin.handle(self._given, self._call_next)
+        except TimeoutError as error:
+            failure = error
+            scope.action, scope.label = "timed-out", ""
+        except Exception as error:
+            if error is self._trouble or (isinstance(error, TailraceError) and not plugin.fail_open):
+                self._finish()
+                raise
+            failure = error
+            scope.action, scope.label = "failed", type(error).__name__
+        self._finish()
+        if failure is None and reply is not None:
+            if scope.action is None:
+                self._infer(reply)
+            return reply
+        if isinstance(failure, TailraceError) and self._reply is None and self._trouble is None:
+            # The plugin's own answer to the client, such as a 400 or 429: what it is for, not a failure of it.
+            scope.action, scope.label = "acted", f"refused({failure.status})"
+            raise failure
+        return await self._without(plugin, failure)
+
+    async def _without(self, plugin: AnyPlugin, failure: Exception | None) -> Reply:
+        """The request's way on after its plugin failed."""
+        _log.warning("plugin %s %s %s", plugin.name, self._scope.action, type(failure).__name__)
+        if not plugin.fail_open:
+            await self._drop()
+            message = f"The {plugin.name} plugin could not decide on this request."
+            raise TailraceError(message, status=503, code="plugin_failed") from failure
+        if self._trouble is not None:
+            raise self._trouble
+        if self._reply is not None:
+            return self._reply
+        return await self._chain._step(self._steps, self._position + 1, self._given)
+
+    async def _drop(self) -> None:
+        if self._reply is not None:
+            await self._reply.aclose()
+
+    async def _call_next(self, exchange: Exchange) -> Reply:
+        watch, chain = self._watch, self._chain
+        self_so_far = chain._now() - self._scope.started - self._below_s
+        began = chain._now()
+        if watch is not None:
+            watch.pause()
+        self._trouble = None
+        try:
+            self._reply = await chain._step(self._steps, self._position + 1, exchange)
+        except Exception as error:
+            self._trouble = error
+            raise
+        finally:
+            self._below_s += chain._now() - began
+            if watch is not None:
+                deadline = self._steps[self._position].settings.deadline_s
+                watch.resume(max(0.001, deadline - self_so_far))
+        return self._reply
+
+    def _finish(self) -> None:
+        scope = self._scope
+        scope.ended = self._chain._now()
+        scope.self_s = max(0.0, scope.ended - scope.started - self._below_s)
+
+    def _infer(self, reply: Reply) -> None:
+        """What a plugin did that did not say so."""
+        scope = self._scope
+        if reply is self._reply:
+            scope.action, scope.label = "stood-aside", "nothing-to-do"
+        else:
+            scope.action, scope.label = "acted", "answered" if self._reply is None else "acted"
+
+
+def chain_header(scopes: Sequence[PluginScope]) -> str:
+    """`x-tailrace-chain`: each plugin and what it did, outermost first."""
+    return ", ".join(f"{scope.plugin}={scope.shown()}" for scope in scopes if scope.action is not None)

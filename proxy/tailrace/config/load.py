@@ -1,0 +1,197 @@
+"""From a YAML file and the environment to a `Config`: defaults < file < `TAILRACE__SECTION__KEY`."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tailrace.config.models import Config
+from tailrace.config.problems import ConfigError, Problem, from_validation, nearest
+from tailrace.config.problems import Path as KeyPath
+
+ENV_PREFIX = "TAILRACE__"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each key stands in the file, so that a mistake can be shown with its line."""
+
+    file: str = ""
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    from_env: Mapping[KeyPath, str] = field(default_factory=dict)
+
+    def of(self, path: KeyPath) -> str:
+        """`file:line` of the key, or of the nearest part above it that has a line; the variable if it came from one."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.from_env:
+                return self.from_env[path[:length]]
+            if path[:length] in self.lines:
+                return f"{self.file}:{self.lines[path[:length]]}"
+        return self.file
+
+    def placed(self, problems: list[Problem]) -> list[Problem]:
+        """The same problems, each with its place."""
+        return [Problem(p.path, p.message, p.place or self.of(p.path)) for p in problems]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and where each of its keys came from."""
+
+    config: Config
+    places: Places
+
+
+def load(path: str | None = None) -> Loaded:
+    """Read the file (`path`, else `TAILRACE_CONFIG`, else none) and the environment.
+
+    Raises `ConfigError` with every mistake that can be found at once: unreadable file, unknown keys, wrong values,
+    unset `${VARIABLES}`, references to providers that are not there.
+    """
+    env = os.environ
+    path = path or env.get("TAILRACE_CONFIG") or None
+    data, lines = _read(path) if path else ({}, {})
+    problems: list[Problem] = []
+    data = _resolve(data, (), env, problems)
+    problems += _unknown_variables(env)
+    places = Places(path or "", lines, _variables(env))
+    config: Config | None = None
+    try:
+        config = Config(**data)
+    except ValidationError as error:
+        problems += from_validation(error, Config)
+    except Exception as error:  # noqa: BLE001 - pydantic-settings raises its own type for JSON that does not parse
+        problems.append(Problem((), f"a {ENV_PREFIX}… variable cannot be read: {error}", "environment"))
+    if config is not None:
+        problems += _references(config)
+    if problems or config is None:
+        raise ConfigError(places.placed(problems))
+    return Loaded(config, places)
+
+
+def _read(path: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError([Problem((), f"cannot read the configuration: {reason}", path)]) from None
+    lines: dict[KeyPath, int] = {}
+    problems: list[Problem] = []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _mark(node, (), lines, problems, path)
+        data = yaml.safe_load(text) if not problems else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark is not None else path
+        what = getattr(error, "problem", None) or "it does not parse"
+        raise ConfigError([Problem((), f"not valid YAML: {what}", place)]) from None
+    if problems:
+        raise ConfigError(problems)
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError([Problem((), "the top level must be a mapping of sections", f"{path}:1")])
+    return data, lines
+
+
+def _mark(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], problems: list[Problem], file: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            line = key.start_mark.line + 1
+            if here in lines:
+                problems.append(Problem(here, f"stands here twice (first in line {lines[here]})", f"{file}:{line}"))
+            lines[here] = line
+            _mark(value, here, lines, problems, file)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            lines[(*path, position)] = value.start_mark.line + 1
+            _mark(value, (*path, position), lines, problems, file)
+
+
+def _resolve(value: Any, path: KeyPath, env: Mapping[str, str], problems: list[Problem]) -> Any:
+    """Replace `${NAME}` and `${NAME:-default}` in every string."""
+    if isinstance(value, dict):
+        return {key: _resolve(item, (*path, str(key)), env, problems) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item, (*path, position), env, problems) for position, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def found(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if env.get(name):
+            return env[name]
+        if default is None:
+            problems.append(Problem(path, f"the environment variable {name} is not set"))
+            return ""
+        return default
+
+    return _REFERENCE.sub(found, value)
+
+
+def _variables(env: Mapping[str, str]) -> dict[KeyPath, str]:
+    return {
+        tuple(part.lower() for part in name[len(ENV_PREFIX) :].split("__")): name
+        for name in env
+        if name.upper().startswith(ENV_PREFIX)
+    }
+
+
+def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
+    """pydantic-settings looks only for the fields it knows; a misspelt section would silently do nothing."""
+    return [
+        Problem(path[:1], f"unknown section{nearest(str(path[0]), Config.model_fields)}", name)
+        for path, name in _variables(env).items()
+        if path[0] not in Config.model_fields
+    ]
+
+
+def _references(config: Config) -> list[Problem]:
+    problems = []
+    for name, model in config.models.items():
+        for position, target in enumerate(model.targets):
+            path = ("models", name, "targets", position)
+            provider, slash, upstream_model = target.partition("/")
+            if not slash or not upstream_model:
+                problems.append(Problem(path, f"write {target!r} as provider/model"))
+            elif provider not in config.providers:
+                problems.append(Problem(path, f"no provider {provider!r}{nearest(provider, config.providers)}"))
+    for name, given in config.providers.items():
+        if given.dialect == "litellm" and find_spec("litellm") is None:
+            message = "needs litellm, which is not installed: pip install 'tailrace[litellm]'"
+            problems.append(Problem(("providers", name, "dialect"), message))
+    for position, entry in enumerate(config.plugins):
+        if len(entry) != 1:
+            problems.append(Problem(("plugins", position), "write one plugin an entry, as `- name: {settings}`"))
+    return problems
+
+
+def safe_to_listen(loaded: Loaded) -> None:
+    """Refuse to listen where strangers could spend the operator's money; raises `ConfigError`.
+
+    Apart from `load`, because providers may also come from the environment (`implied`), the host from the command line.
+    """
+    config = loaded.config
+    problems = []
+    owned = [name for name, provider in config.providers.items() if provider.api_key is not None]
+    if config.server.host not in _LOOPBACK and owned and not config.keys.static:
+        message = (
+            f"listens beyond loopback with your own key for {', '.join(owned)} and no client keys: anyone could spend "
+            "it; set keys.static, or leave api_key out so that clients bring their own"
+        )
+        problems.append(Problem(("server", "host"), message))
+    if config.admin.enabled and config.admin.host not in _LOOPBACK and config.admin.token is None:
+        problems.append(Problem(("admin", "token"), "is required when the admin port listens beyond loopback"))
+    if problems:
+        raise ConfigError(loaded.places.placed(problems))

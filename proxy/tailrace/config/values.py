@@ -1,0 +1,35 @@
+"""Value types of the configuration: durations, URLs, names."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def seconds(value: Any) -> Any:
+    """`1h`, `30s`, `500ms` or a plain number of seconds; anything else is left for pydantic to refuse."""
+    if isinstance(value, str):
+        if match := _DURATION.fullmatch(value.strip()):
+            return float(match[1]) * _UNITS[match[2]]
+        if not re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+            raise ValueError("write a duration as a number of seconds or like 500ms, 30s, 5m, 1h, 7d")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("write a URL like https://host/v1 (http or https, no credentials, query or fragment)")
+    return value.rstrip("/")
+
+
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400 * 365)]
+"""A positive duration in seconds."""
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""An http(s) URL without credentials, query or fragment; kept as it is written, less a trailing slash."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""A TCP port; 0 picks a free one."""

@@ -1,0 +1,82 @@
+"""The course of the demo."""
+
+import importlib.util
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import openai
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tailrace.demo.agent import Loop, run_loop
+from tailrace.demo.report import comparison, overhead, say, span_tree
+from tailrace.demo.servers import provider, proxy
+from tailrace.demo.spans import Collector, collector
+
+FIRST_TOKEN_MS, PER_TOKEN_MS = 120.0, 3.0
+_TURNS = 10
+
+
+async def show() -> int:
+    """Run it; the exit code says whether both ways gave the same answers."""
+    console = Console()
+    console.print(
+        f"Simulated provider: {FIRST_TOKEN_MS:g} ms to the first token, {PER_TOKEN_MS:g} ms a token, prefix cache.\n"
+        "Its answers are made up; the loop, the client and the proxy are real.\n",
+        highlight=False,
+    )
+    runs: dict[str, Loop] = {}
+    overheads: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="tailrace-demo-") as folder:
+        async with (
+            collector() as kept,
+            provider(FIRST_TOKEN_MS, PER_TOKEN_MS) as upstream,
+            proxy(upstream, kept.url, Path(folder)) as through,
+        ):
+            with Progress(
+                TextColumn("{task.description:28}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
+            ) as bars:
+                for stream in (False, True):
+                    for way, url in (("direct", upstream), ("tailrace", through)):
+                        name = f"{way}{', sse' if stream else ''}"
+                        seen = len(kept.traces())
+                        runs[name] = await _run(bars, name, url, stream)
+                        if way == "tailrace":
+                            await _add_overhead(overheads, name, kept, seen, len(runs[name].turns_s))
+            traces = list(kept.traces().values())
+    console.print(comparison(runs, overheads))
+    say(console, next(iter(runs.values())).answer)
+    if traces:
+        console.print(span_tree(max(traces, key=len)))
+    if importlib.util.find_spec("hnswlib") is None:
+        console.print(
+            "\nNot shown: what needs the `semantic` extra, which is not installed (hnswlib is built from source and "
+            "needs a C++ compiler: install g++, then `make clean demo`)."
+        )
+    answers = {loop.answer for loop in runs.values()}
+    if len(answers) != 1 or not traces:
+        console.print("[red]The ways differ: the answers are not the same, or no trace arrived.[/red]")
+        return 1
+    console.print("\nSame answers both ways. Try it: `make run`, then point an agent at http://127.0.0.1:8080/v1")
+    return 0
+
+
+async def _run(bars: Progress, name: str, url: str, stream: bool) -> Loop:
+    task = bars.add_task(name, total=_TURNS)
+    # A key of its own: the provider caches prefixes by key, and every run shall start cold.
+    key = f"sk-demo-{name}".replace(" ", "-")
+    async with openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=0) as client:
+        # The first request of a client pays for imports and a connection.
+        await client.models.list()
+        loop = await run_loop(client, stream=stream, told=lambda: bars.advance(task))
+    bars.update(task, completed=_TURNS)
+    return loop
+
+
+async def _add_overhead(overheads: dict[str, float], name: str, kept: Collector, seen: int, turns: int) -> None:
+    await kept.until(seen + turns, timeout_s=10.0)
+    found = [overhead(spans) for spans in list(kept.traces().values())[seen:]]
+    known = [value for value in found if value is not None]
+    if known:
+        overheads[name] = median(known)

@@ -1,0 +1,1 @@
+"""What is told of requests: traces, metrics, one log line each. The only folder that knows OpenTelemetry."""

@@ -1,0 +1,1 @@
+"""The provider side: sessions, targets, the retry loop, and the ways providers are spoken to."""

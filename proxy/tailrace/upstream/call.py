@@ -1,0 +1,159 @@
+"""The one loop that calls providers: targets in order, retries within their budget, deadlines over all of it."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tailrace.clock import Clock
+from tailrace.config.models import Config
+from tailrace.errors import TailraceError, UpstreamError
+from tailrace.exchange import Exchange, Reply
+from tailrace.tasks import Tasks, Watchdog
+from tailrace.trail import Attempt
+from tailrace.upstream.breaker import Breaker
+from tailrace.upstream.dialects.litellm import LitellmProvider
+from tailrace.upstream.http_provider import HttpProvider
+from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, is_stateful
+from tailrace.upstream.pool import first_event_timeout
+from tailrace.upstream.targets import Target, Targets
+
+
+class ProviderCaller(Protocol):
+    """One provider, however it is spoken to."""
+
+    async def ask(self, exchange: Exchange, target: Target, record: Attempt, until: float) -> Reply:
+        """Make one attempt. Returns once the answer is whole, or its first real event is here.
+
+        `until` (loop time) is when the whole exchange must be over. Raises `AttemptFailed`.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class Upstream:
+    """The end of every chain. One per configuration; `aclose` when its last request is done."""
+
+    def __init__(self, config: Config, tasks: Tasks, clock: Clock, rng: random.Random, hop: str) -> None:
+        self.targets = Targets(config)
+        self._settings = config.upstream
+        self._now = clock.monotonic
+        self._rng = rng
+        self.budget = RetryBudget(config.upstream.retry_budget)
+        self.breaker = Breaker(config.upstream.eject_after, config.upstream.eject_s, clock.monotonic)
+        self.providers: Mapping[str, ProviderCaller] = {
+            name: LitellmProvider(name, provider, clock)
+            if provider.dialect == "litellm"
+            else HttpProvider(name, provider, config.upstream, tasks, clock, hop)
+            for name, provider in config.providers.items()
+        }
+
+    async def aclose(self) -> None:
+        """Close every connection to every provider."""
+        for provider in self.providers.values():
+            await provider.aclose()
+
+    async def __call__(self, exchange: Exchange) -> Reply:
+        """Bring an answer, or raise the `TailraceError` that tells the client why there is none."""
+        if exchange.upload is not None or not exchange.endpoint.reads_json:
+            targets = [self.targets.of_provider(self.targets.default_provider(exchange.endpoint))]
+        else:
+            targets = self.breaker.order(self.targets.find(exchange.model, exchange.endpoint))
+        trail = exchange.trail
+        trail.call_started = self._now()
+        trail.call_span_id = self._rng.getrandbits(64)
+        until = asyncio.get_running_loop().time() + targets[0].deadlines.total_s
+        self.budget.active += 1
+        try:
+            return await self._try_all(exchange, targets, until)
+        except TailraceError as error:
+            trail.error_type = getattr(error, "error_type", "") or str(error.status)
+            raise
+        finally:
+            trail.call_ended = self._now()
+            self.budget.active -= 1
+
+    async def _try_all(self, exchange: Exchange, targets: Sequence[Target], until: float) -> Reply:
+        # An upload is a stream: once some of it is sent it cannot be sent again.
+        once = exchange.upload is not None
+        stateful = once or is_stateful(exchange.payload, exchange.request.headers)
+        loop = asyncio.get_running_loop()
+        attempts = 0
+        failure: AttemptFailed
+        for position, target in enumerate(targets):
+            is_last = position == len(targets) - 1
+            tries = 0
+            while True:
+                try:
+                    return await self._counted(exchange, target, attempts, until, is_last)
+                except AttemptFailed as failed:
+                    failure = failed
+                attempts += 1
+                tries += 1
+                verdict = again(failure, stateful=stateful, retry_after_max_s=self._settings.retry_after_max_s)
+                if once or verdict is Again.NEVER:
+                    raise _final(failure, attempts)
+                wait = backoff_s(tries - 1, failure.retry_after_s, self._rng.random())
+                here = verdict is not Again.ELSEWHERE and tries <= self._settings.retries
+                if not here or loop.time() + wait >= until or not self._may_retry(verdict):
+                    break
+                await asyncio.sleep(wait)
+            if is_last or loop.time() >= until or not self._may_retry(verdict):
+                raise _final(failure, attempts)
+        raise UpstreamError("No provider is left to ask.", code="no_target")
+
+    def _may_retry(self, verdict: Again) -> bool:
+        return verdict is Again.ALWAYS or self.budget.allows()
+
+    async def _counted(self, exchange: Exchange, target: Target, attempts: int, until: float, is_last: bool) -> Reply:
+        """One attempt, with its record, its place in the retry budget and its verdict on the target."""
+        trail = exchange.trail
+        record = Attempt(target.provider_name, target.model, self._rng.getrandbits(64), self._now())
+        trail.attempts.append(record)
+        trail.provider, trail.model = target.provider_name, target.model
+        self.breaker.begin(target)
+        self.budget.retrying += attempts > 0
+        try:
+            reply = await self._within(exchange, target, record, until, is_last)
+        except AttemptFailed as failed:
+            record.error_type = failed.error_type or failed.kind
+            record.status = failed.status
+            if failed.healthy:
+                self.breaker.succeeded(target)
+            else:
+                self.breaker.failed(target)
+            raise
+        except BaseException:
+            self.breaker.released(target)
+            raise
+        finally:
+            record.ended = self._now()
+            self.budget.retrying -= attempts > 0
+        self.breaker.succeeded(target)
+        return reply
+
+    async def _within(self, exchange: Exchange, target: Target, record: Attempt, until: float, is_last: bool) -> Reply:
+        """One attempt under its deadline: the first event of a stream, the whole of anything else."""
+        left = max(0.001, until - asyncio.get_running_loop().time())
+        limit = min(target.deadlines.first_event_s, left) if exchange.stream else left
+        if not is_last:
+            # A target that hangs must leave time for the one behind it.
+            limit = min(limit, left / 2)
+        if exchange.upload is not None:
+            return await self.providers[target.provider_name].ask(exchange, target, record, until)
+        try:
+            with Watchdog(limit):
+                return await self.providers[target.provider_name].ask(exchange, target, record, until)
+        except TimeoutError:
+            raise first_event_timeout(target.provider_name, limit) from None
+
+
+def _final(failure: AttemptFailed, attempts: int) -> TailraceError:
+    """What the client is told; not to try again itself if the proxy has done so in vain, or it never helps."""
+    answer = failure.answer
+    if attempts > 1 or answer.permanent:
+        answer.headers["x-should-retry"] = "false"
+    return answer

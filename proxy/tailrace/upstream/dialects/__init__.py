@@ -1,0 +1,1 @@
+"""How each family of providers is spoken to."""

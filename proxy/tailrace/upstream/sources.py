@@ -1,0 +1,200 @@
+"""Streams from a provider's HTTP answer: watched for silence, checked for their end, let go of in time."""
+
+import asyncio
+import zlib
+from typing import Any
+
+from tailrace.errors import StreamCut, UpstreamError, UpstreamTimeout
+from tailrace.streams import EventSource, Source
+from tailrace.tasks import Tasks
+from tailrace.upstream.http1 import Response, Truncated
+from tailrace.upstream.policy import AttemptFailed
+from tailrace.wire.endpoints import Shape
+
+_LINGER_S = 1.0
+"""How long a finished stream's connection may take to end properly before it is closed instead of kept."""
+
+
+class Body:
+    """The body of an answer, read piece by piece under deadlines.
+
+    One timer serves the whole body: a piece that arrives only stores the time, and the timer looks at it when it fires.
+    Time spent waiting for the client does not count as the provider's silence.
+    """
+
+    __slots__ = ("_decoder", "_idle_s", "_loop", "_reading", "_response", "_seen", "_stalled", "_timer", "_until")
+
+    def __init__(self, response: Response, idle_s: float, until: float, *, decode: bool = True) -> None:
+        self._response = response
+        self._loop = asyncio.get_running_loop()
+        self._idle_s = idle_s
+        self._until = until
+        self._seen = self._loop.time()
+        self._reading = False
+        self._stalled = False
+        self._decoder = _decoder(response.headers.get("content-encoding")) if decode else None
+        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._due(), self._look)
+
+    def _due(self) -> float:
+        return min(self._seen + self._idle_s, self._until)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if now >= self._until or (self._reading and now >= self._due()):
+            self._timer = None
+            self._stalled = True
+            self._response.close()
+            return
+        if not self._reading:
+            self._seen = now
+        self._timer = self._loop.call_at(self._due(), self._look)
+
+    async def read(self) -> bytes:
+        """The next bytes, decoded if they were encoded without being asked for; empty at the end.
+
+        Raises `UpstreamTimeout` after too long a silence, `StreamCut` when the body breaks off.
+        """
+        while True:
+            self._reading = True
+            try:
+                chunk = await self._response.readany()
+            except Truncated as error:
+                raise self._broken() from error
+            finally:
+                self._reading = False
+            if self._stalled:
+                raise self._broken()
+            self._seen = self._loop.time()
+            if self._decoder is None:
+                return chunk
+            if not chunk:
+                if not self._decoder.eof:
+                    raise StreamCut("The provider's compressed answer was cut short.")
+                return b""
+            if decoded := _decode(self._decoder, chunk):
+                return decoded
+
+    def _broken(self) -> UpstreamError:
+        if self._stalled:
+            if self._loop.time() >= self._until:
+                return UpstreamTimeout("The answer took longer than the whole request may take.")
+            return UpstreamTimeout(f"The provider sent nothing for {self._idle_s:g} s.")
+        return StreamCut("The provider's connection broke off before its answer was complete.")
+
+    @property
+    def decodes(self) -> bool:
+        """Whether an encoding is taken off here, so that the client must not be told of it."""
+        return self._decoder is not None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all of the body has been read, so that the connection is back in the pool."""
+        return self._response.at_end
+
+    def disarm(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def close(self) -> None:
+        """Give the connection up, whatever is still on its way."""
+        self.disarm()
+        self._response.close()
+
+    async def linger(self) -> None:
+        """After the last event: let the connection end properly so that it can be used again, or close it.
+
+        Any byte after the end (a second `[DONE]`, garbage) makes it unfit.
+        """
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                if await self._response.readany():
+                    self._response.close()
+        except (TimeoutError, Truncated):
+            self._response.close()
+
+
+class ProviderEvents(EventSource):
+    """A provider's event stream."""
+
+    def __init__(self, shape: Shape, body: Body, tasks: Tasks, choices: int = 1) -> None:
+        super().__init__(shape, choices)
+        self._body = body
+        self._tasks = tasks
+        self._closed = False
+
+    async def read(self) -> bytes:
+        """The provider's next bytes."""
+        return await self._body.read()
+
+    async def aclose(self) -> None:
+        """Keep the connection if the stream came to its end, else close it at once."""
+        if self._closed:
+            return
+        self._closed = True
+        self._body.disarm()
+        if self._body.at_end:
+            return
+        if self.watch.done:
+            self._tasks.spawn(self._body.linger(), "linger")
+        else:
+            self._body.close()
+
+
+class ProviderBytes(Source):
+    """An answer that is no event stream (audio, files, anything): passed on as it comes."""
+
+    def __init__(self, body: Body, *, is_sse: bool = False) -> None:
+        self._body = body
+        self.is_sse = is_sse
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._body.read()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the connection unless everything was read."""
+        self._body.disarm()
+        if not self._body.at_end:
+            self._body.close()
+
+
+def _decode(decoder: Any, chunk: bytes) -> bytes:
+    try:
+        decoded: bytes = decoder.decompress(chunk)
+    except zlib.error:
+        raise StreamCut("The provider's compressed answer is damaged.") from None
+    return decoded
+
+
+async def read_whole(body: Body, most_bytes: int) -> bytes:
+    """All of a body; raises `UpstreamError` when it is larger than `most_bytes`."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await body.read():
+            pieces.append(chunk)
+            size += len(chunk)
+            if size > most_bytes:
+                body.close()
+                raise UpstreamError(
+                    f"The provider's answer is larger than {most_bytes} bytes.", code="answer_too_large"
+                )
+    finally:
+        body.disarm()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _decoder(encoding: str | None) -> Any:
+    """A decoder for an encoding nobody asked for (we ask for `identity`); None where there is none."""
+    if encoding is None or encoding.lower() in ("", "identity"):
+        return None
+    if encoding.lower() in ("gzip", "x-gzip"):
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+    if encoding.lower() == "deflate":
+        return zlib.decompressobj()
+    answer = UpstreamError("The provider used a content encoding that was not asked for and is not known.")
+    raise AttemptFailed("bad-answer", answer, error_type="encoding")
