@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 from conftest import Serve, proxy_config
+
 from tailrace.sim import RunningSim
 
 HELLO: list[Any] = [{"role": "user", "content": "Tell me about tides."}]

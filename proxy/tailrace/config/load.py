@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tailrace.config.models import Config
 from tailrace.config.problems import ConfigError, Problem, from_validation, nearest
 from tailrace.config.problems import Path as KeyPath
+from tailrace.config.yaml12 import Loader
 
 ENV_PREFIX = "TAILRACE__"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -86,10 +87,10 @@ def _read(path: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     lines: dict[KeyPath, int] = {}
     problems: list[Problem] = []
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=Loader)
         if node is not None:
             _mark(node, (), lines, problems, path)
-        data = yaml.safe_load(text) if not problems else {}
+        data = yaml.load(text, Loader=Loader) if not problems else {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark is not None else path
