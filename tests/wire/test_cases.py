@@ -22,6 +22,15 @@ def expectation(case):
     return jsonio.loads(case.with_suffix(".json").read_bytes())
 
 
+EXPECTED = {case: expectation(case) for case in CASES}
+ANSWERED = [case for case in CASES if "answer" in EXPECTED[case]]
+COMPLETE = [case for case in ANSWERED if EXPECTED[case]["terminal"]]
+
+
+def each(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.stem)
+
+
 def split(data, size):
     splitter = sse.FrameSplitter()
     frames = [frame for at in range(0, len(data), size) for frame in splitter.feed(data[at : at + size])]
@@ -55,14 +64,10 @@ def assembled(shape, frames):
     return answer.result()
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.stem)
-def case(request):
-    return request.param
-
-
+@each(CASES)
 @pytest.mark.parametrize("size", CUTS)
 def test_facts_of_the_stream(case, size):
-    expected = expectation(case)
+    expected = EXPECTED[case]
     frames, rest = split(case.read_bytes(), size)
     watch = watched(expected["shape"], frames)
     assert told(watch) == {fact: expected.get(fact) for fact in told(watch)}
@@ -73,27 +78,24 @@ def test_facts_of_the_stream(case, size):
     }
 
 
+@each(ANSWERED)
 def test_assembled_answer(case):
-    expected = expectation(case)
-    if "answer" not in expected:
-        pytest.skip("a case about facts only")
+    expected = EXPECTED[case]
     frames, _ = split(case.read_bytes(), 1 << 20)
     assert assembled(expected["shape"], frames) == expected["answer"]
 
 
+@each(COMPLETE)
 def test_facts_of_the_whole_answer_are_those_of_the_stream(case):
-    expected = expectation(case)
-    if "answer" not in expected or not expected["terminal"]:
-        pytest.skip("no complete answer")
+    expected = EXPECTED[case]
     facts = told(read_whole(expected["shape"], expected["answer"]))
     assert facts == {fact: expected.get(fact) for fact in facts}
 
 
+@each(COMPLETE)
 @pytest.mark.parametrize("piece_chars", [0, 1, 3])
 def test_replayed_answer_assembles_to_itself(case, piece_chars):
-    expected = expectation(case)
-    if "answer" not in expected or not expected["terminal"]:
-        pytest.skip("no complete answer")
+    expected = EXPECTED[case]
     shape, answer = expected["shape"], expected["answer"]
     frames = list(stream_events(shape, answer, include_usage=True, piece_chars=piece_chars))
     assert assembled(shape, frames) == answer

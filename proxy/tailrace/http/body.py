@@ -85,7 +85,7 @@ async def parse_object(raw: bytes, *, refuse_twice: bool) -> dict[str, Any]:
     if (
         refuse_twice
         and (raw.count(b'"model"') > 1 or _ESCAPED_LETTER.search(raw))
-        and await asyncio.to_thread(jsonio.has_duplicate_keys, raw)
+        and await asyncio.to_thread(jsonio.has_duplicate_keys, raw, payload)
     ):
         raise BadRequest("The body has a key twice at its top level.", code="duplicate_key")
     return payload

@@ -44,7 +44,7 @@ def _has_odd_number(value: Any) -> bool:
     """True when orjson may write a number otherwise than ECMAScript: 1.0, 1e16, 1e-7, NaN (which becomes null).
 
     Between 1e-5 and 1e15 both write the shortest digits that read back, without exponent. Measured on 137 KB of agent
-    messages: parse 180 us, sorted dump 160 us, this walk 60 us (a regular expression over the dump: 200-370 us).
+    messages: parse 130 us, sorted dump 58 us, this walk 50 us (a regular expression over the dump: 200-370 us).
     """
     unread: list[Any] = [[value]]
     while unread:

@@ -64,7 +64,7 @@ def has_duplicate_keys(data: bytes, parsed: Any = None) -> bool:
     if type(value) is not dict:
         return False
     # Compact JSON, as most SDKs send it, is byte for byte what its own value is written as: then nothing was lost.
-    # Measured for 137 KB: 0.06 ms, with the parse 0.2 ms; otherwise, by the stdlib's decoder, 0.7 ms.
+    # Measured for 137 KB, `parsed` given: 0.06 ms; any other spelling goes through the stdlib's decoder, 0.45 ms.
     if len(data) == len(compact := orjson.dumps(value)) and data == compact:
         return False
     pairs_at_top = 0
