@@ -92,7 +92,19 @@ class Chain:
 class _Visit:
     """One plugin's turn in one request."""
 
-    __slots__ = ("_below_s", "_chain", "_given", "_position", "_reply", "_scope", "_steps", "_trouble", "_watch")
+    __slots__ = (
+        "_began_below",
+        "_below_s",
+        "_calls_below",
+        "_chain",
+        "_given",
+        "_position",
+        "_reply",
+        "_scope",
+        "_steps",
+        "_trouble",
+        "_watch",
+    )
 
     def __init__(
         self, chain: Chain, steps: tuple[AnyPlugin, ...], position: int, given: Exchange, scope: PluginScope
@@ -103,38 +115,49 @@ class _Visit:
         self._given = given
         self._scope = scope
         self._below_s = 0.0
+        self._began_below = 0.0
+        self._calls_below = 0
         self._reply: Reply | None = None
         self._trouble: Exception | None = None
         self._watch: Watchdog | None = None
 
     async def run(self, plugin: AnyPlugin) -> Reply:
         scope = self._scope
-        reply: Reply | None = None
-        failure: Exception | None = None
         try:
             with Watchdog(plugin.settings.deadline_s) as self._watch:
                 reply = await plugin.handle(self._given, self._call_next)
         except TimeoutError as error:
-            failure = error
+            self._finish()
             scope.action, scope.label = "timed-out", ""
+            return await self._without(plugin, error)
         except Exception as error:
-            if error is self._trouble or (isinstance(error, TailraceError) and not plugin.fail_open):
-                self._finish()
+            self._finish()
+            if error is self._trouble:
+                if scope.action is None:
+                    scope.action, scope.label = "stood-aside", "error-below"
                 raise
-            failure = error
+            if isinstance(error, TailraceError) and self._is_refusal(plugin, error):
+                scope.action, scope.label = "acted", f"refused({error.status})"
+                await self._drop()
+                raise
             scope.action, scope.label = "failed", type(error).__name__
+            return await self._without(plugin, error)
         self._finish()
-        if failure is None and reply is not None:
-            if scope.action is None:
-                self._infer(reply)
-            return reply
-        if isinstance(failure, TailraceError) and self._reply is None and self._trouble is None:
-            # The plugin's own answer to the client, such as a 400 or 429: what it is for, not a failure of it.
-            scope.action, scope.label = "acted", f"refused({failure.status})"
-            raise failure
-        return await self._without(plugin, failure)
+        if scope.action is None:
+            self._infer(reply)
+        return reply
 
-    async def _without(self, plugin: AnyPlugin, failure: Exception | None) -> Reply:
+    def _is_refusal(self, plugin: AnyPlugin, error: TailraceError) -> bool:
+        """Whether an error of the plugin's own is its answer to the client (a 400, a 429) and not a failure of it.
+
+        It is before anything came from below, in place of an error from below (`raise … from`), and always from a
+        plugin that guards something.
+        """
+        if not plugin.fail_open or (self._reply is None and self._trouble is None):
+            return True
+        return self._trouble is not None and error.__cause__ is self._trouble
+
+    async def _without(self, plugin: AnyPlugin, failure: Exception) -> Reply:
         """The request's way on after its plugin failed."""
         _log.warning("plugin %s %s %s", plugin.name, self._scope.action, type(failure).__name__)
         if not plugin.fail_open:
@@ -152,11 +175,13 @@ class _Visit:
             await self._reply.aclose()
 
     async def _call_next(self, exchange: Exchange) -> Reply:
+        """The rest of the chain; its time is not the plugin's. A plugin may call it more than once, also at once."""
         watch, chain = self._watch, self._chain
-        self_so_far = chain._now() - self._scope.started - self._below_s
-        began = chain._now()
-        if watch is not None:
-            watch.pause()
+        if self._calls_below == 0:
+            self._began_below = chain._now()
+            if watch is not None:
+                watch.pause()
+        self._calls_below += 1
         self._trouble = None
         try:
             self._reply = await chain._step(self._steps, self._position + 1, exchange)
@@ -164,16 +189,20 @@ class _Visit:
             self._trouble = error
             raise
         finally:
-            self._below_s += chain._now() - began
-            if watch is not None:
-                deadline = self._steps[self._position].settings.deadline_s
-                watch.resume(max(0.001, deadline - self_so_far))
+            self._calls_below -= 1
+            if self._calls_below == 0:
+                now = chain._now()
+                self._below_s += now - self._began_below
+                if watch is not None:
+                    own_s = now - self._scope.started - self._below_s
+                    watch.resume(max(0.001, self._steps[self._position].settings.deadline_s - own_s))
         return self._reply
 
     def _finish(self) -> None:
         scope = self._scope
         scope.ended = self._chain._now()
-        scope.self_s = max(0.0, scope.ended - scope.started - self._below_s)
+        below_s = self._below_s + (scope.ended - self._began_below if self._calls_below else 0.0)
+        scope.self_s = max(0.0, scope.ended - scope.started - below_s)
 
     def _infer(self, reply: Reply) -> None:
         """What a plugin did that did not say so."""

@@ -6,6 +6,8 @@ Everything a client can be told is a `TailraceError`. Messages never carry a pro
 from collections.abc import Mapping
 from typing import Any
 
+from multidict import CIMultiDict
+
 from tailrace.wire import jsonio
 
 
@@ -35,7 +37,7 @@ class TailraceError(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
-        self.headers: dict[str, str] = dict(headers or {})
+        self.headers: CIMultiDict[str] = CIMultiDict(headers or {})
         if status is not None:
             self.status = status
         if kind is not None:

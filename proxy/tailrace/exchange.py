@@ -165,7 +165,10 @@ class Reply:
         return replace(self, stream=self.stream.with_stage(Stage(wrap=wrap)))
 
     def tap(self, listener: Listener) -> "Reply":
-        """Hear each event after its bytes went to the client; a whole body is heard as one event."""
+        """Hear each event after its bytes went to the client; a whole body is heard as one event.
+
+        Where a plugin above alters the stream, an event is heard as it is passed on to that plugin.
+        """
         if self.stream is None:
             return replace(self, _listeners=(*self._listeners, listener))
         if not self.stream.is_events:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
-from tailrace.errors import StreamCut
+from tailrace.errors import StreamCut, TailraceError
 from tailrace.wire import sse
 from tailrace.wire.endpoints import Shape
 from tailrace.wire.sse import Event
@@ -55,6 +55,13 @@ class Source(ABC):
     """Where a stream's bytes come from. Read once, from one task, closed always."""
 
     is_events = False
+    is_sse = False
+    """Whether the bytes are server-sent events of whatever kind, so that an error can be told in-band."""
+
+    @property
+    def torn(self) -> bool:
+        """Whether what was given out so far ends in the middle of an event."""
+        return False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -76,6 +83,7 @@ class EventSource(Source):
     """
 
     is_events = True
+    is_sse = True
 
     def __init__(self, shape: Shape, choices: int = 1) -> None:
         self.watch = StreamWatch(shape, choices=choices)
@@ -84,13 +92,22 @@ class EventSource(Source):
         self._sent = b""
         self._gated: list[bytes] = []
         self._held = b""
-        self._big = False
         self._over = False
+        self._torn = False
         self._failure: Exception | None = None
+
+    @property
+    def torn(self) -> bool:
+        """Whether what was given out so far ends in the middle of an event, one too large to be held back."""
+        return self._torn
 
     @abstractmethod
     async def read(self) -> bytes:
         """The next bytes from wherever they come; empty at the end. Raises `StreamCut` when it broke off."""
+
+    def spoil(self) -> None:
+        """Called in the same turn in which bytes were found behind the end of the answer."""
+        return
 
     def hear(self, tap: Tap) -> None:
         """Have `tap` hear every event that comes from now on."""
@@ -124,6 +141,7 @@ class EventSource(Source):
         else:
             piece = await self._next()
         if not piece:
+            self._hear_rest()
             raise StopAsyncIteration
         self._sent = piece
         return piece
@@ -134,8 +152,9 @@ class EventSource(Source):
             self._sent = b""
             for frame in self._splitter.feed(piece):
                 yield self._hear(frame)
-        if self._splitter.rest:
-            yield self._hear(self._splitter.rest)
+        if rest := self._splitter.rest:
+            # The taps have heard it (`_hear_rest`).
+            yield sse.parse(rest)
 
     def _listen(self) -> None:
         sent, self._sent = self._sent, b""
@@ -143,8 +162,16 @@ class EventSource(Source):
             for frame in self._splitter.feed(sent):
                 self._hear(frame) if self._taps else self.watch.feed(frame)
 
+    def _hear_rest(self) -> None:
+        """Tell the taps of a last event without its blank line; the watch has judged it in `_ending`."""
+        if self._taps and self._splitter.rest.strip(b"\r\n"):
+            self._tell(self._splitter.rest)
+
     def _hear(self, frame: bytes) -> Event:
         self.watch.feed(frame)
+        return self._tell(frame)
+
+    def _tell(self, frame: bytes) -> Event:
         event = sse.parse(frame)
         if not event.is_comment:
             for tap in self._taps:
@@ -161,17 +188,19 @@ class EventSource(Source):
             # Only a frame that starts here can be [DONE] itself; the substring is the cheap first look.
             if b"[DONE]" in chunk and (end := _after_done(chunk)):
                 self._over = True
+                if chunk[end:].strip(b"\r\n"):
+                    self.spoil()
                 return chunk[:end]
             cut = sse.complete_prefix(chunk)
             if cut == len(chunk):
-                self._big = False
+                self._torn = False
                 return chunk
-            if len(chunk) - cut > HOLD_BYTES or (self._big and not cut):
-                self._big = True
+            if len(chunk) - cut > HOLD_BYTES or (self._torn and not cut):
+                self._torn = True
                 return chunk
             self._held = chunk[cut:]
             if cut:
-                self._big = False
+                self._torn = False
                 return chunk[:cut]
         return b""
 
@@ -226,13 +255,13 @@ class Stream:
             source.hear(stages.pop(0).tap)  # type: ignore[arg-type]
         if not stages:
             return source
-        events: AsyncIterator[Event | bytes] = source.frames()
+        items: AsyncIterator[Event | bytes] = source.frames()
         for stage in stages:
             if stage.wrap is not None:
-                events = _guarded(stage.wrap, _as_events(events))
+                items = _guarded(stage.wrap, _as_events(items))
             elif stage.tap is not None:
-                events = _tapped(events, stage.tap)
-        return _as_bytes(events)
+                items = _tapped(_as_events(items), stage.tap)
+        return _as_bytes(items)
 
     async def aclose(self) -> None:
         """Let go of the source."""
@@ -240,13 +269,16 @@ class Stream:
 
 
 async def _as_events(items: AsyncIterator[Event | bytes]) -> AsyncIterator[Event]:
+    """What a wrap gave out, as events again; bytes may hold several events, or part of one."""
+    splitter = sse.FrameSplitter()
     async for item in items:
         if isinstance(item, Event):
             yield item
         else:
-            splitter = sse.FrameSplitter()
             for frame in splitter.feed(item):
                 yield sse.parse(frame)
+    if splitter.rest:
+        yield sse.parse(splitter.rest)
 
 
 async def _as_bytes(items: AsyncIterator[Event | bytes]) -> AsyncIterator[bytes]:
@@ -256,41 +288,62 @@ async def _as_bytes(items: AsyncIterator[Event | bytes]) -> AsyncIterator[bytes]
             yield data
 
 
-async def _tapped(items: AsyncIterator[Event | bytes], tap: Tap) -> AsyncIterator[Event | bytes]:
-    async for item in items:
-        yield item
-        # Resumed for the next item: the last one was passed on.
-        event = item if isinstance(item, Event) else sse.parse(item)
+async def _tapped(events: AsyncIterator[Event], tap: Tap) -> AsyncIterator[Event]:
+    async for event in events:
+        yield event
+        # Resumed for the next one: this one was passed on.
         if not event.is_comment:
             tap(event)
+
+
+_MOST_TAKEN = 256
+"""Events remembered of a wrap that takes more than it gives: beyond that it drops them on purpose."""
 
 
 async def _guarded(wrap: Wrap, events: AsyncIterator[Event]) -> AsyncIterator[Event | bytes]:
     """Run a plugin's wrap so that its failure costs its own work and not the answer.
 
-    Events it took since it last gave something out are passed on as they were, and so is all that follows.
+    Events it took and did not give out are passed on as they were, and so is all that follows; also when it ends before
+    the stream does. A `TailraceError` it raises itself is meant for the client and ends the stream in-band.
     """
     taken: list[Event] = []
-    broke: list[BaseException] = []
+    broke: list[Exception] = []
+    ended = False
 
     async def feed() -> AsyncIterator[Event]:
+        nonlocal ended
         try:
             async for event in events:
                 taken.append(event)
+                if len(taken) > _MOST_TAKEN:
+                    del taken[0]
                 yield event
+            ended = True
         except Exception as error:
             broke.append(error)
             raise
 
+    why = "ended before the stream"
     try:
         async for item in wrap(feed()):
-            taken.clear()
+            if isinstance(item, Event) and any(item is event for event in taken):
+                taken[:] = [event for event in taken if event is not item]
+            else:
+                # Something made of what it took: a merged event, a comment.
+                taken.clear()
             yield item
-        return
+    except TailraceError as error:
+        raise (broke[0] if broke else error) from None
     except Exception as error:  # noqa: BLE001 - see above: the wrap's failure, whatever it is
         if broke:
             raise broke[0] from None
-        _log.warning("a stream wrap failed (%s) and was left out", type(error).__name__)
+        why = f"failed ({type(error).__name__})"
+    if ended:
+        if why.startswith("failed"):
+            for event in taken:
+                yield event
+        return
+    _log.warning("a stream wrap %s and was left out", why)
     for event in taken:
         yield event
     async for event in events:

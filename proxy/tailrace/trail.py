@@ -63,6 +63,8 @@ class Attempt:
     ended: float = 0.0
     status: int = 0
     error_type: str = ""
+    fresh: bool = False
+    """Whether it must not use a pooled connection: the attempt before found one that the provider was closing."""
 
 
 class Trail:

@@ -17,6 +17,7 @@ from tailrace.config.problems import Path as KeyPath
 from tailrace.config.yaml12 import Loader
 
 ENV_PREFIX = "TAILRACE__"
+_MOST_VALUES = 100_000
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -70,7 +71,7 @@ def load(path: str | None = None) -> Loaded:
     except ValidationError as error:
         problems += from_validation(error, Config)
     except Exception as error:  # noqa: BLE001 - pydantic-settings raises its own type for JSON that does not parse
-        problems.append(Problem((), f"a {ENV_PREFIX}… variable cannot be read: {error}", "environment"))
+        problems.append(_unreadable_variable(str(error)))
     if config is not None:
         problems += _references(config)
     if problems or config is None:
@@ -89,7 +90,9 @@ def _read(path: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     try:
         node = yaml.compose(text, Loader=Loader)
         if node is not None:
-            _mark(node, (), lines, problems, path)
+            _mark(node, (), lines, problems, path, [])
+            if not problems and _size(node, {}) > _MOST_VALUES:
+                problems.append(Problem((), f"its aliases stand for more than {_MOST_VALUES} values", path))
         data = yaml.load(text, Loader=Loader) if not problems else {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -105,7 +108,30 @@ def _read(path: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     return data, lines
 
 
-def _mark(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], problems: list[Problem], file: str) -> None:
+def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values the node stands for with every alias written out."""
+    if id(node) not in sizes:
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        inner = 0 if isinstance(node, yaml.ScalarNode) else sum(_size(part, sizes) for part in parts)
+        sizes[id(node)] = 1 + inner
+    return sizes[id(node)]
+
+
+def _mark(
+    node: yaml.Node,
+    path: KeyPath,
+    lines: dict[KeyPath, int],
+    problems: list[Problem],
+    file: str,
+    above: list[yaml.Node],
+) -> None:
+    """Note the line of every key, as far as there are not too many; an alias of a part above is a mistake."""
+    if any(node is other for other in above):
+        problems.append(Problem(path, "refers to what it stands in", f"{file}:{lines.get(path, 1)}"))
+        return
+    if len(lines) > _MOST_VALUES:
+        return
+    above = [*above, node]
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
@@ -113,17 +139,17 @@ def _mark(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], problems: l
             if here in lines:
                 problems.append(Problem(here, f"stands here twice (first in line {lines[here]})", f"{file}:{line}"))
             lines[here] = line
-            _mark(value, here, lines, problems, file)
+            _mark(value, here, lines, problems, file, above)
     elif isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
             lines[(*path, position)] = value.start_mark.line + 1
-            _mark(value, (*path, position), lines, problems, file)
+            _mark(value, (*path, position), lines, problems, file, above)
 
 
 def _resolve(value: Any, path: KeyPath, env: Mapping[str, str], problems: list[Problem]) -> Any:
     """Replace `${NAME}` and `${NAME:-default}` in every string."""
     if isinstance(value, dict):
-        return {key: _resolve(item, (*path, str(key)), env, problems) for key, item in value.items()}
+        return {str(key): _resolve(item, (*path, str(key)), env, problems) for key, item in value.items()}
     if isinstance(value, list):
         return [_resolve(item, (*path, position), env, problems) for position, item in enumerate(value)]
     if not isinstance(value, str):
@@ -149,6 +175,13 @@ def _variables(env: Mapping[str, str]) -> dict[KeyPath, str]:
     }
 
 
+def _unreadable_variable(told: str) -> Problem:
+    """pydantic-settings names the field whose JSON does not parse; its text is not repeated, it may hold a secret."""
+    field_name = told.split('"')[1] if told.count('"') >= 2 else ""
+    variable = f"{ENV_PREFIX}{field_name.upper()}"
+    return Problem((field_name,) if field_name else (), "its JSON does not parse", variable)
+
+
 def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     """pydantic-settings looks only for the fields it knows; a misspelt section would silently do nothing."""
     return [
@@ -172,6 +205,11 @@ def _references(config: Config) -> list[Problem]:
         if given.dialect == "litellm" and find_spec("litellm") is None:
             message = "needs litellm, which is not installed: pip install 'tailrace[litellm]'"
             problems.append(Problem(("providers", name, "dialect"), message))
+    tenants: dict[str, str] = {}
+    for tenant, key in config.keys.static.items():
+        other = tenants.setdefault(key.get_secret_value(), tenant)
+        if other != tenant:
+            problems.append(Problem(("keys", "static", tenant), f"is the same key as that of {other!r}"))
     for position, entry in enumerate(config.plugins):
         if len(entry) != 1:
             problems.append(Problem(("plugins", position), "write one plugin an entry, as `- name: {settings}`"))

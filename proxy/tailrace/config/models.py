@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from tailrace.config.values import HttpUrl, Port, Seconds
+from tailrace.config.values import Count, HttpUrl, Port, Seconds, Secret, Share
 
 
 class Section(BaseModel):
@@ -21,9 +21,9 @@ class Server(Section):
     """Address to listen on. Beyond loopback, provider keys of yours need `keys`."""
     port: Port = 8080
     """Port to listen on."""
-    max_body_bytes: int = Field(default=33_554_432, gt=0)
+    max_body_bytes: Count = Field(default=33_554_432, gt=0)
     """Largest body of a JSON request, in bytes; uploads on passthrough paths are streamed and not bounded by it."""
-    max_in_flight: int = Field(default=2000, gt=0)
+    max_in_flight: Count = Field(default=2000, gt=0)
     """Requests served at once; one more is answered 503 while health and admin go on."""
     header_timeout_s: Seconds = 10.0
     """Time a client has to send a request's head."""
@@ -46,7 +46,7 @@ class Admin(Section):
     """Address of the admin port."""
     port: Port = 8081
     """Port of the admin API."""
-    token: SecretStr | None = None
+    token: Secret | None = None
     """Bearer token for everything but `/livez` and `/readyz`; required beyond loopback."""
 
 
@@ -79,17 +79,17 @@ class DeadlineOverrides(Section):
 class Upstream(Deadlines):
     """How providers are called; a provider or model may override the deadlines."""
 
-    retries: int = Field(default=1, ge=0, le=5)
+    retries: Count = Field(default=1, ge=0, le=5)
     """Retries on the same target after a failure that may be repeated; fallbacks come on top."""
-    retry_budget: float = Field(default=0.2, ge=0, le=1)
+    retry_budget: Share = Field(default=0.2, ge=0, le=1)
     """Retries under way at once, as a share of the requests in flight (at least 3)."""
     retry_after_max_s: Seconds = 10.0
     """A provider that asks for a longer wait than this is not retried; its answer goes to the client."""
-    eject_after: int = Field(default=5, ge=1)
+    eject_after: Count = Field(default=5, ge=1)
     """Failures in a row after which a target is left out for a while; the last one never is."""
     eject_s: Seconds = 30.0
     """How long the first time; it grows with each ejection, to 300 s at most."""
-    max_answer_bytes: int = Field(default=67_108_864, gt=0)
+    max_answer_bytes: Count = Field(default=67_108_864, gt=0)
     """Largest whole (not streamed) answer that is read from a provider, in bytes."""
     stream_usage: Literal["as_asked", "always"] = "as_asked"
     """`always` asks providers to report usage in chat streams and hides the report from clients that did not ask."""
@@ -100,21 +100,21 @@ class Provider(Section):
 
     base_url: HttpUrl | None = None
     """Where its API begins, version included (`https://api.openai.com/v1`); not needed for `litellm`."""
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     """Your key there. Without it, the client's own key is passed on."""
     dialect: Literal["openai", "anthropic", "azure", "litellm"] = "openai"
     """How it is spoken to: `openai` for everything compatible, `litellm` for the rest (needs the extra)."""
     api_version: str | None = None
     """Azure's `api-version`; required there."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Headers added to every request, such as an organisation's."""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    """Headers added to every request, such as an organisation's; their values are treated as secrets."""
     litellm_provider: str | None = None
     """litellm's name of the provider (`bedrock`, `gemini` …); the section's own name without it."""
     deadlines: DeadlineOverrides = DeadlineOverrides()
     """Deadlines of this provider."""
     propagate_trace: bool = True
     """Whether the provider is sent `traceparent`. Baggage is never sent."""
-    max_connections: int = Field(default=0, ge=0)
+    max_connections: Count = Field(default=0, ge=0)
     """Most connections at once; 0 sets no bound."""
     keep_alive_s: Seconds = 4.0
     """Idle connections are dropped after this time; keep it below the provider's own."""
@@ -140,20 +140,20 @@ class Model(Section):
 class Keys(Section):
     """Who may use the proxy."""
 
-    static: dict[str, SecretStr] = Field(default_factory=dict)
+    static: dict[str, Secret] = Field(default_factory=dict)
     """Tenant -> client key. With at least one, every request needs one; without, whoever reaches the port may call."""
 
 
 class PriceRow(Section):
     """US dollars per million tokens."""
 
-    input: float = Field(ge=0)
+    input: Share = Field(ge=0)
     """Uncached input."""
-    output: float = Field(ge=0)
+    output: Share = Field(ge=0)
     """Output, reasoning included."""
-    cache_read: float | None = Field(default=None, ge=0)
+    cache_read: Share | None = Field(default=None, ge=0)
     """Input read from the provider's prefix cache; the input price without it."""
-    cache_write: float | None = Field(default=None, ge=0)
+    cache_write: Share | None = Field(default=None, ge=0)
     """Input written to that cache; the input price without it."""
 
 
@@ -164,7 +164,7 @@ class Otlp(Section):
     """Collector address, for example http://127.0.0.1:4318; nothing is exported without one."""
     protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
     """OTLP transport."""
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    headers: dict[str, Secret] = Field(default_factory=dict)
     """Headers for the collector, such as an API key."""
     timeout_s: Seconds = 2.0
     """Time one export may take; it never delays a request."""
@@ -177,7 +177,7 @@ class Telemetry(Section):
 
     otlp: Otlp = Otlp()
     """The OTLP exporter."""
-    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    sample_ratio: Share = Field(default=1.0, ge=0, le=1)
     """Share of traces to record where the caller did not decide; metrics always count everything."""
     capture_content: Literal[False, "no_content", "span_only", "event_only", "span_and_event"] = False
     """Whether prompts and answers are recorded, and where. Off by default, on every path."""

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -11,6 +11,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 def seconds(value: Any) -> Any:
     """`1h`, `30s`, `500ms` or a plain number of seconds; anything else is left for pydantic to refuse."""
+    _no_truth(value)
     if isinstance(value, str):
         if match := _DURATION.fullmatch(value.strip()):
             return float(match[1]) * _UNITS[match[2]]
@@ -25,11 +26,36 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _no_truth(value: Any) -> Any:
+    """YAML's `true` would pass for 1."""
+    if isinstance(value, bool):
+        raise ValueError("is a number, not true or false")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text:
+        raise ValueError("is empty")
+    if not text.isprintable():
+        raise ValueError("has a line end or another control character in it")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth)]
+"""A whole number."""
+
+Share = Annotated[float, BeforeValidator(_no_truth)]
+"""A number with a fraction."""
+
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+"""A secret that can stand in a header: not empty, printable. Shown as stars wherever it is shown."""
+
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400 * 365)]
 """A positive duration in seconds."""
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """An http(s) URL without credentials, query or fragment; kept as it is written, less a trailing slash."""
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=65535)]
 """A TCP port; 0 picks a free one."""

@@ -2,27 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Coroutine
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from aiohttp import web
 
 from tailrace.errors import ClientLeft, TailraceError, UpstreamError
 from tailrace.exchange import Exchange, Reply
 from tailrace.http.respond import reply_headers
-from tailrace.streams import EventSource, Stream
-from tailrace.upstream.sources import ProviderBytes
+from tailrace.streams import Stream
 from tailrace.wire import jsonio, sse
 
 _FREE_BYTES = 65536
 """A write up to this size into an empty buffer never waits for the client, so it needs no timer."""
 
 
-class Broken(Exception):
-    """The answer broke off after its first byte, and the client was told as well as its protocol allows."""
+@dataclass(slots=True)
+class Delivery:
+    """What became of a reply: the response for the server, and whether the client has all of it."""
 
-    def __init__(self, error_type: str) -> None:
-        super().__init__(error_type)
-        self.error_type = error_type
+    response: web.StreamResponse
+    state: Literal["complete", "client_left", "failed"] = "complete"
+    error_type: str = ""
 
 
 class Deliverer:
@@ -32,38 +33,40 @@ class Deliverer:
         self._write_stall_s = write_stall_s
         self.stopping = False
 
-    async def deliver(
-        self, request: web.BaseRequest, exchange: Exchange, reply: Reply, *, last: bool
-    ) -> web.StreamResponse:
-        """Write the reply; returns when the client's kernel has its last byte.
+    async def deliver(self, request: web.BaseRequest, exchange: Exchange, reply: Reply, *, last: bool) -> Delivery:
+        """Write the reply; returns when the client's kernel has its last byte, or there is nobody to write to.
 
-        Raises `ClientLeft` when the client stopped reading, `Broken` when the answer broke off on its way. `last`
-        closes the connection afterwards.
+        `last` closes the connection afterwards. Cancelled when the client hangs up.
         """
-        headers = reply_headers(reply.headers, exchange.trail, events=reply.is_events)
-        response: web.StreamResponse
-        if reply.stream is None:
+        stream = reply.stream
+        events = stream is not None and stream.source.is_sse
+        headers = reply_headers(reply.headers, exchange.trail, events=events)
+        if stream is None:
             headers.popall("content-length", None)
-            response = web.Response(status=reply.status, headers=headers, body=reply.body)
+            whole = web.Response(status=reply.status, headers=headers, body=reply.body)
+            delivery = Delivery(whole)
         else:
-            response = web.StreamResponse(status=reply.status, headers=headers)
+            delivery = Delivery(web.StreamResponse(status=reply.status, headers=headers))
+        response = delivery.response
         if last:
             response.force_close()
-        trail = exchange.trail
-        if reply.stream is None:
-            await response.prepare(request)
-            await self._write(request, response.write_eof(), len(reply.body))
-            trail.first_byte_at = asyncio.get_running_loop().time()
-            if (tell := reply.heard_whole()) is not None:
-                tell()
-            return response
-        await self._stream(request, response, exchange, reply.stream)
-        return response
+        try:
+            if stream is None:
+                await response.prepare(request)
+                await self._write(request, response.write_eof(), len(reply.body))
+                exchange.trail.first_byte_at = asyncio.get_running_loop().time()
+                if (tell := reply.heard_whole()) is not None:
+                    tell()
+            else:
+                await self._stream(request, delivery, exchange, stream)
+        except (ClientLeft, ConnectionError):
+            delivery.state = "client_left"
+            response.force_close()
+        return delivery
 
-    async def _stream(
-        self, request: web.BaseRequest, response: web.StreamResponse, exchange: Exchange, stream: Stream
-    ) -> None:
+    async def _stream(self, request: web.BaseRequest, delivery: Delivery, exchange: Exchange, stream: Stream) -> None:
         loop = asyncio.get_running_loop()
+        response = delivery.response
         pieces = stream.open()
         try:
             await response.prepare(request)
@@ -82,7 +85,15 @@ class Deliverer:
                 task.uncancel()
                 broke = UpstreamError("The proxy was shut down before the answer was complete.", error_type="shutdown")
             if broke is not None:
-                await self._broke_off(request, response, exchange, stream, broke)
+                delivery.state = "failed"
+                delivery.error_type = getattr(broke, "error_type", broke.code or "failed")
+                if not stream.source.is_sse:
+                    # No room for words: a body that breaks off must not look complete.
+                    if request.transport is not None:
+                        _abort(request.transport)
+                    return
+                told = in_band(exchange, broke)
+                await self._patiently(request, response.write(b"\n\n" + told if stream.source.torn else told))
             await self._patiently(request, response.write_eof())
         finally:
             if isinstance(pieces, AsyncGenerator):
@@ -106,25 +117,6 @@ class Deliverer:
                 # Its buffer is full: a proper goodbye would wait behind it.
                 _abort(request.transport)
             raise ClientLeft(f"nothing was read for {self._write_stall_s:g} s") from None
-
-    async def _broke_off(
-        self,
-        request: web.BaseRequest,
-        response: web.StreamResponse,
-        exchange: Exchange,
-        stream: Stream,
-        error: TailraceError,
-    ) -> None:
-        """Tell the client in-band; where the body has no room for words, break the connection instead of ending it."""
-        error_type = getattr(error, "error_type", error.code or "failed")
-        source = stream.source
-        if isinstance(source, EventSource) or (isinstance(source, ProviderBytes) and source.is_sse):
-            await self._patiently(request, response.write(in_band(exchange, error)))
-            response.force_close()
-            await self._patiently(request, response.write_eof())
-        elif request.transport is not None:
-            _abort(request.transport)
-        raise Broken(error_type)
 
 
 def in_band(exchange: Exchange, error: TailraceError) -> bytes:

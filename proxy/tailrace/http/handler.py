@@ -9,18 +9,18 @@ from typing import Literal
 from aiohttp import web
 
 from tailrace.config.models import Server as ServerSettings
-from tailrace.errors import BadRequest, ClientLeft, NotFound, Overloaded, TailraceError
+from tailrace.errors import BadRequest, NotFound, Overloaded, TailraceError
 from tailrace.exchange import ClientRequest, Exchange, Outcome
 from tailrace.gateway import Gateway
 from tailrace.http.body import checked, paced, parse_object, read_body
-from tailrace.http.deliver import Broken, Deliverer
+from tailrace.http.deliver import Deliverer
 from tailrace.http.models import list_models
 from tailrace.http.respond import error_response
 from tailrace.outcome import settle
 from tailrace.telemetry.recorder import Recorder
 from tailrace.trail import Trail
 from tailrace.upstream.headers import HOP_HEADER
-from tailrace.wire.endpoints import PASSTHROUGH, Endpoint, EndpointKind, NoEndpoint, match
+from tailrace.wire.endpoints import ANTHROPIC_PASSTHROUGH, PASSTHROUGH, Endpoint, EndpointKind, NoEndpoint, match
 from tailrace.wire.session import MAX_ID_CHARS, given_session
 
 _log = logging.getLogger("tailrace.http")
@@ -72,15 +72,10 @@ class Handler:
         gateway.serving += 1
         try:
             return await self._serve(request, visit, gateway)
-        except (asyncio.CancelledError, ClientLeft, ConnectionError) as left:
+        except (asyncio.CancelledError, ConnectionError):
             visit.state = "client_left"
             visit.status = visit.status or 499
-            if isinstance(left, asyncio.CancelledError):
-                raise
-            return _gone()
-        except Broken as broken:
-            visit.state, visit.error_type = "failed", broken.error_type
-            return _gone()
+            raise
         finally:
             if task is not None:
                 self._tasks.discard(task)
@@ -98,7 +93,7 @@ class Handler:
             visit.status = reply.status
         except TailraceError as error:
             return await self._tell(request, visit, error)
-        except (ClientLeft, ConnectionError):
+        except ConnectionError:
             raise
         except asyncio.CancelledError:
             if not self._deliverer.stopping:
@@ -111,7 +106,9 @@ class Handler:
             place = _place(error)
             _log.error("request %s failed: %s at %s", visit.trail.request_id, type(error).__name__, place)
             return await self._tell(request, visit, TailraceError("The proxy failed to serve this request."))
-        return await self._deliverer.deliver(request, exchange, reply, last=self.draining)
+        delivery = await self._deliverer.deliver(request, exchange, reply, last=self.draining)
+        visit.state, visit.error_type = delivery.state, delivery.error_type
+        return delivery.response
 
     async def _exchange(self, request: web.BaseRequest, visit: _Visit, gateway: Gateway) -> Exchange:
         """Find the endpoint, admit the caller, read the body once."""
@@ -119,6 +116,8 @@ class Handler:
         raw_path, _, query = _target(request).partition("?")
         found = match(request.method, raw_path)
         if isinstance(found, NoEndpoint):
+            if raw_path.startswith("/v1/messages"):
+                visit.endpoint = ANTHROPIC_PASSTHROUGH
             raise _no_endpoint(found)
         endpoint = visit.endpoint = found
         if "upgrade" in headers and headers["upgrade"].lower() == "websocket":
@@ -246,13 +245,6 @@ async def _continue(request: web.BaseRequest, most_bytes: int | None) -> None:
     if most_bytes is None or (request.content_length or 0) <= most_bytes:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-
-
-def _gone() -> web.Response:
-    """What the server is given for a connection that is already gone."""
-    response = web.Response(status=499)
-    response.force_close()
-    return response
 
 
 def _tell_end(plugin: str, tell: Callable[[Outcome], None], outcome: Outcome) -> None:

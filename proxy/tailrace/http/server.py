@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,6 +38,11 @@ class Connection(RequestHandler):
         if self.head_since == 0.0 and self._current_request is None:
             self.head_since = self._loop.time()
         super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages and not request.content.is_eof():
+            # A further message while a body is still coming in can only be the parser's error about that body; aiohttp
+            # would tell it after the current handler, who waits for the rest of the body.
+            request.content.set_exception(BadRequest("The body's framing is broken.", code="bad_http"))
         if self.head_since and (self._messages or self._current_request is not None):
             self.head_since = 0.0
 
@@ -51,7 +57,7 @@ class Connection(RequestHandler):
             error = BadRequest(
                 "The proxy failed to serve this request.", status=status, kind="api_error", code="internal"
             )
-        response = error_response(error, anthropic=False, request_id="")
+        response = error_response(error, anthropic=False, request_id=f"req_{secrets.token_hex(16)}")
         response.force_close()
         return response
 

@@ -88,7 +88,7 @@ def failing_in_stream(script: Script, events: int) -> Script:
     if not script.stream:
         return Script(200, script.headers, (Step(orjson.dumps(error), Kind.BODY),))
     if script.shape is Shape.RESPONSES:
-        error = {"type": "error", **error["error"], "sequence_number": events}
+        error = {**error["error"], "type": "error", "sequence_number": events}
     named = "" if script.shape is Shape.OPENAI else "error"
     return replace(script, steps=chain(islice(script.steps, events), [event(error, Kind.DELTA, name=named)]))
 

@@ -34,6 +34,11 @@ class ProviderSaid(TailraceError):
         """The provider's own bytes."""
         return self.raw
 
+    def as_object(self, *, anthropic: bool, request_id: str) -> dict[str, Any]:
+        """The provider's own object."""
+        told: dict[str, Any] = jsonio.loads(self.raw)
+        return told
+
 
 def error_answer(
     provider: str,

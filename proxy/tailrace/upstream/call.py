@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from tailrace.clock import Clock
@@ -14,7 +15,7 @@ from tailrace.trail import Attempt
 from tailrace.upstream.breaker import Breaker
 from tailrace.upstream.dialects.litellm import LitellmProvider
 from tailrace.upstream.http_provider import HttpProvider
-from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, is_stateful
+from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, leaves
 from tailrace.upstream.pool import first_event_timeout
 from tailrace.upstream.targets import Target, Targets
 
@@ -77,45 +78,57 @@ class Upstream:
             self.budget.active -= 1
 
     async def _try_all(self, exchange: Exchange, targets: Sequence[Target], until: float) -> Reply:
-        # An upload is a stream: once some of it is sent it cannot be sent again.
-        once = exchange.upload is not None
-        stateful = once or is_stateful(exchange.payload, exchange.request.headers)
+        request = exchange.request
+        left_behind = leaves(request.method, exchange.endpoint.kind, exchange.payload, request.headers)
         loop = asyncio.get_running_loop()
         attempts = 0
-        failure: AttemptFailed
+        is_retry = False
+        fresh = False
         for position, target in enumerate(targets):
             is_last = position == len(targets) - 1
             tries = 0
             while True:
                 try:
-                    return await self._counted(exchange, target, attempts, until, is_last)
+                    return await self._counted(exchange, target, until, is_last, fresh)
                 except AttemptFailed as failed:
                     failure = failed
+                finally:
+                    if is_retry:
+                        self.budget.give_back()
+                        is_retry = False
                 attempts += 1
                 tries += 1
-                verdict = again(failure, stateful=stateful, retry_after_max_s=self._settings.retry_after_max_s)
-                if once or verdict is Again.NEVER:
+                fresh = failure.kind == "disconnect"
+                verdict = again(failure, leaves=left_behind, retry_after_max_s=self._settings.retry_after_max_s)
+                if verdict is Again.NEVER or exchange.upload is not None:
+                    # An upload is a stream: once some of it is sent it cannot be sent again.
                     raise _final(failure, attempts)
                 wait = backoff_s(tries - 1, failure.retry_after_s, self._rng.random())
                 here = verdict is not Again.ELSEWHERE and tries <= self._settings.retries
-                if not here or loop.time() + wait >= until or not self._may_retry(verdict):
+                here = here and loop.time() + wait < until
+                if (is_last and not here) or loop.time() >= until:
+                    raise _final(failure, attempts)
+                if verdict is not Again.ALWAYS:
+                    if not self.budget.take():
+                        raise _final(failure, attempts)
+                    is_retry = True
+                if not here:
                     break
-                await asyncio.sleep(wait)
-            if is_last or loop.time() >= until or not self._may_retry(verdict):
-                raise _final(failure, attempts)
+                try:
+                    await asyncio.sleep(wait)
+                except BaseException:
+                    if is_retry:
+                        self.budget.give_back()
+                    raise
         raise UpstreamError("No provider is left to ask.", code="no_target")
 
-    def _may_retry(self, verdict: Again) -> bool:
-        return verdict is Again.ALWAYS or self.budget.allows()
-
-    async def _counted(self, exchange: Exchange, target: Target, attempts: int, until: float, is_last: bool) -> Reply:
-        """One attempt, with its record, its place in the retry budget and its verdict on the target."""
+    async def _counted(self, exchange: Exchange, target: Target, until: float, is_last: bool, fresh: bool) -> Reply:
+        """One attempt, with its record and its verdict on the target."""
         trail = exchange.trail
-        record = Attempt(target.provider_name, target.model, self._rng.getrandbits(64), self._now())
+        record = Attempt(target.provider_name, target.model, self._rng.getrandbits(64), self._now(), fresh=fresh)
         trail.attempts.append(record)
         trail.provider, trail.model = target.provider_name, target.model
         self.breaker.begin(target)
-        self.budget.retrying += attempts > 0
         try:
             reply = await self._within(exchange, target, record, until, is_last)
         except AttemptFailed as failed:
@@ -131,7 +144,6 @@ class Upstream:
             raise
         finally:
             record.ended = self._now()
-            self.budget.retrying -= attempts > 0
         self.breaker.succeeded(target)
         return reply
 
@@ -142,13 +154,20 @@ class Upstream:
         if not is_last:
             # A target that hangs must leave time for the one behind it.
             limit = min(limit, left / 2)
-        if exchange.upload is not None:
-            return await self.providers[target.provider_name].ask(exchange, target, record, until)
         try:
-            with Watchdog(limit):
+            with Watchdog(limit) as watch:
+                if exchange.upload is not None:
+                    # However long it takes to send: the time counts from its last piece.
+                    exchange = replace(exchange, upload=_touching(exchange.upload, watch))
                 return await self.providers[target.provider_name].ask(exchange, target, record, until)
         except TimeoutError:
             raise first_event_timeout(target.provider_name, limit) from None
+
+
+async def _touching(upload: AsyncIterable[bytes], watch: Watchdog) -> AsyncIterator[bytes]:
+    async for piece in upload:
+        watch.touch()
+        yield piece
 
 
 def _final(failure: AttemptFailed, attempts: int) -> TailraceError:

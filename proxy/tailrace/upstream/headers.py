@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 HOP_HEADER = "x-tailrace-hop"
 
@@ -44,7 +44,10 @@ _NOT_UPSTREAM = HOP_BY_HOP | {
     "x-original-host",
     "x-original-url",
     "x-rewrite-url",
+    "x-http-method",
     "x-http-method-override",
+    "x-method-override",
+    "x-forwarded-prefix",
 }
 
 # Never sent to a client: framing that is made anew here, and what a browser would take as said by this host.
@@ -75,14 +78,14 @@ def for_provider(headers: Mapping[str, str]) -> "CIMultiDict[str]":
     of these the provider needs is added by the dialect.
     """
     kept = [item for item in headers.items() if _passes_upstream(item[0])]
-    if named := _named_by_connection(headers.get("connection")):
+    if named := _named_by_connection(headers):
         kept = [item for item in kept if item[0].lower() not in named]
     return CIMultiDict(kept)
 
 
 def for_client(headers: Mapping[str, str], *, decoded: bool = False) -> "CIMultiDict[str]":
     """The provider's headers that go on to the client; `decoded` when the body's encoding was taken off here."""
-    named = _named_by_connection(headers.get("connection"))
+    named = _named_by_connection(headers)
     sent: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
         lower = name.lower()
@@ -103,8 +106,14 @@ def client_credential(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-api-key") or headers.get("api-key") or None
 
 
-def _named_by_connection(value: str | None) -> frozenset[str]:
-    if value is None or value in ("keep-alive", "close"):
+def _named_by_connection(headers: Mapping[str, str]) -> frozenset[str]:
+    """The header names that `Connection` makes hop-by-hop; several lines of it count as one (RFC 9110, section 5.3)."""
+    value = headers.get("connection")
+    if value is None:
+        return frozenset()
+    if isinstance(headers, CIMultiDict | CIMultiDictProxy):
+        value = ",".join(headers.getall("connection"))
+    if value in ("keep-alive", "close"):
         return frozenset()
     # `Connection: authorization` must not strip our own credential: those are added after this filter.
     return frozenset(name.strip().lower() for name in value.split(","))

@@ -1,6 +1,7 @@
 """One attempt at a provider that speaks HTTP itself: send, pass the first-event gate, make a `Reply`."""
 
-from collections.abc import AsyncIterable, Mapping
+import math
+from collections.abc import AsyncIterable
 from typing import Any
 
 from tailrace.clock import Clock
@@ -59,10 +60,11 @@ class HttpProvider:
             if trace.state:
                 request.headers["tracestate"] = trace.state
         body, hides_usage = self._body(exchange, target)
-        response = await self._pool.send(request, body, target.deadlines.connect_s)
+        response = await self._pool.send(request, body, target.deadlines.connect_s, fresh=record.fresh)
         record.status = response.status
         opaque = not exchange.endpoint.reads_json
-        held = Body(response, target.deadlines.idle_s, until, decode=not opaque)
+        # A file may take longer than any answer of a model: only silence ends it.
+        held = Body(response, target.deadlines.idle_s, math.inf if opaque else until, decode=not opaque)
         try:
             if response.status >= 300:
                 raise await self._refusal(exchange, response, held)
@@ -143,12 +145,14 @@ class HttpProvider:
             raise AttemptFailed("bad-answer", error, error_type=error.error_type) from None
         headers = for_client(response.headers, decoded=held.decodes)
         told = self._parsed(body)
+        if "id" not in told and "object" not in told and error_of(told) is not None:
+            raise in_band_error(self._name, told, anthropic=exchange.endpoint.anthropic, our_key=self._our_key)
         trail = exchange.trail
         trail.first_chunk_at = self._clock.monotonic()
         trail.facts = read_facts(exchange.endpoint.shape or exchange.endpoint.kind, told)
         return Reply(response.status, headers, body, parsed=told)
 
-    def _parsed(self, body: bytes) -> Mapping[str, Any]:
+    def _parsed(self, body: bytes) -> dict[str, Any]:
         """The answer as an object; a 200 that holds anything else (a proxy's HTML page, nothing) is no answer."""
         try:
             return jsonio.loads_object(body)

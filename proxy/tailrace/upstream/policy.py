@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from tailrace.errors import TailraceError
+from tailrace.wire.endpoints import EndpointKind
 
 
 class Again(Enum):
@@ -22,6 +23,10 @@ class Again(Enum):
     NEVER = "never"
     """The request is at fault, or a repetition could do harm."""
 
+
+Leaves = Literal["nothing", "copies", "changes"]
+"""What a repeated request may leave behind at the provider: nothing, a stored copy of an answer (the Responses API
+stores by default), or a change that others see."""
 
 Kind = Literal["connect", "disconnect", "status", "timeout", "bad-answer", "refused"]
 
@@ -50,18 +55,15 @@ _BUSY = frozenset({429, 502, 503, 529})
 _BROKEN = frozenset({408, 500, 504})
 
 
-def again(failure: AttemptFailed, *, stateful: bool, retry_after_max_s: float) -> Again:
-    """Decide how a failed attempt may go on.
-
-    `stateful`: the request leaves something behind at the provider (`previous_response_id`, `conversation`,
-    `background`, `store: true`) and carries no Idempotency-Key, so only what was certainly never seen is repeated.
-    """
+def again(failure: AttemptFailed, *, leaves: Leaves, retry_after_max_s: float) -> Again:
+    """Decide how a failed attempt may go on; `leaves` is what a repetition could leave at the provider twice."""
     if failure.kind == "connect":
         return Again.ALWAYS
-    if stateful or failure.kind == "refused" or failure.code in _SPENT or failure.code in _CONTENT:
+    if leaves == "changes" or failure.kind == "refused" or failure.code in _SPENT or failure.code in _CONTENT:
         return Again.NEVER
     if failure.kind == "disconnect":
-        return Again.BUDGET
+        # A copy stored there that nobody asks for again does no harm, but it need not be made on purpose.
+        return Again.ELSEWHERE if leaves == "copies" else Again.BUDGET
     if failure.kind in ("timeout", "bad-answer"):
         return Again.ELSEWHERE
     if failure.status in _BUSY:
@@ -70,16 +72,23 @@ def again(failure: AttemptFailed, *, stateful: bool, retry_after_max_s: float) -
     return Again.ELSEWHERE if failure.status in _BROKEN else Again.NEVER
 
 
-def is_stateful(payload: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-    """Whether repeating the request could leave something twice at the provider."""
-    if "idempotency-key" in headers:
-        return False
-    return bool(
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def leaves(method: str, kind: EndpointKind, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Leaves:
+    """What repeating the request could leave twice at the provider; nothing where it carries an Idempotency-Key."""
+    if "idempotency-key" in headers or method in _READING:
+        return "nothing"
+    if kind is EndpointKind.PASSTHROUGH:
+        return "changes"
+    if (
         payload.get("previous_response_id")
         or payload.get("conversation")
         or payload.get("background") is True
         or payload.get("store") is True
-    )
+    ):
+        return "changes"
+    return "copies" if kind is EndpointKind.RESPONSES and payload.get("store") is not False else "nothing"
 
 
 def retry_after(headers: Mapping[str, str], wall_s: float) -> float | None:
@@ -126,6 +135,13 @@ class RetryBudget:
         self.active = 0
         self.retrying = 0
 
-    def allows(self) -> bool:
-        """Whether one more retry may be under way now."""
-        return self.retrying < max(self._least, math.floor(self.active * self._share))
+    def take(self) -> bool:
+        """Take a place for one more retry, from its decision to its end; False if there is none."""
+        if self.retrying >= max(self._least, math.floor(self.active * self._share)):
+            return False
+        self.retrying += 1
+        return True
+
+    def give_back(self) -> None:
+        """The retry has ended."""
+        self.retrying -= 1

@@ -30,16 +30,20 @@ class Pool:
             self.origin, keep_alive_s=provider.keep_alive_s, most=provider.max_connections
         )
 
-    async def send(self, outgoing: Outgoing, body: bytes | AsyncIterable[bytes] | None, connect_s: float) -> Response:
+    async def send(
+        self, outgoing: Outgoing, body: bytes | AsyncIterable[bytes] | None, connect_s: float, *, fresh: bool = False
+    ) -> Response:
         """Send a request; returns when the answer's head is there. Raises `AttemptFailed`."""
         try:
-            return await self._connections.send(outgoing.method, outgoing.target, outgoing.headers, body, connect_s)
+            return await self._connections.send(
+                outgoing.method, outgoing.target, outgoing.headers, body, connect_s, fresh=fresh
+            )
         except CannotConnect as error:
             raise self._failed("connect", _CONNECT_WORDS[error.why], error.why) from None
         except (Disconnected, OSError):
             raise self._failed("disconnect", "closed the connection before it answered", "disconnect") from None
         except Truncated:
-            raise self._failed("disconnect", "closed the connection within the head of its answer", "cut") from None
+            raise self._failed("bad-answer", "closed the connection within the head of its answer", "cut") from None
         except BadHttp:
             raise self._failed("bad-answer", "answered something that is not HTTP/1.1", "bad_http") from None
 

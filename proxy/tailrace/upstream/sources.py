@@ -102,6 +102,11 @@ class Body:
         self.disarm()
         self._response.close()
 
+    def spoil(self) -> None:
+        """See `Response.spoil`."""
+        self.disarm()
+        self._response.spoil()
+
     async def linger(self) -> None:
         """After the last event: let the connection end properly so that it can be used again, or close it.
 
@@ -128,6 +133,10 @@ class ProviderEvents(EventSource):
         """The provider's next bytes."""
         return await self._body.read()
 
+    def spoil(self) -> None:
+        """The connection brought bytes behind the end: it must not serve another request."""
+        self._body.spoil()
+
     async def aclose(self) -> None:
         """Keep the connection if the stream came to its end, else close it at once."""
         if self._closed:
@@ -148,11 +157,18 @@ class ProviderBytes(Source):
     def __init__(self, body: Body, *, is_sse: bool = False) -> None:
         self._body = body
         self.is_sse = is_sse
+        self._last = b"\n\n"
+
+    @property
+    def torn(self) -> bool:
+        """Whether the bytes given out so far end in the middle of an event."""
+        return self.is_sse and not self._last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
 
     async def __anext__(self) -> bytes:
         chunk = await self._body.read()
         if not chunk:
             raise StopAsyncIteration
+        self._last = (self._last + chunk)[-4:] if len(chunk) < 4 else chunk[-4:]
         return chunk
 
     async def aclose(self) -> None:

@@ -156,7 +156,7 @@ class LitellmProvider:
         if provider.api_version is not None:
             arguments["api_version"] = provider.api_version
         if provider.headers:
-            arguments["extra_headers"] = dict(provider.headers)
+            arguments["extra_headers"] = {name: v.get_secret_value() for name, v in provider.headers.items()}
         return arguments
 
     async def _stream(self, exchange: Exchange, chunks: AsyncIterator[Any], shape: Shape, idle_s: float) -> Reply:

@@ -39,7 +39,8 @@ def outgoing(exchange: Exchange, target: Target, hop: str) -> Outgoing:
         headers["accept-encoding"] = request.headers.get("accept-encoding", "identity")
         if exchange.upload is not None and (length := request.headers.get("content-length")) is not None:
             headers["content-length"] = length
-    headers.update(provider.headers)
+    if provider.headers:
+        headers.update({name: value.get_secret_value() for name, value in provider.headers.items()})
     if provider.api_key is not None:
         _set_credential(headers, provider.dialect, provider.api_key.get_secret_value())
     elif request.credential is not None:

@@ -33,12 +33,13 @@ class BadHttp(Exception):
 class Response:
     """An answer whose head is there. Read `readany` to its end, or `close`."""
 
-    __slots__ = ("_connection", "headers", "status")
+    __slots__ = ("_connection", "_served_by", "headers", "status")
 
     def __init__(self, status: int, headers: "CIMultiDict[str]", connection: "Connection") -> None:
         self.status = status
         self.headers = headers
         self._connection: Connection | None = connection
+        self._served_by = connection
 
     @property
     def content_type(self) -> str:
@@ -71,6 +72,14 @@ class Response:
         if connection is not None:
             connection.abort()
 
+    def spoil(self) -> None:
+        """Close the connection although the answer came to its end: there was something wrong with it.
+
+        Only in the same turn of the loop in which `readany` gave the last bytes: later it may serve somebody else.
+        """
+        self._connection = None
+        self._served_by.abort()
+
 
 class Connection(asyncio.Protocol):
     """The protocol. `release` is called when an answer was read to its end and the connection can take another."""
@@ -87,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._write_paused = False
         self._uploading: asyncio.Task[None] | None = None
         self.released_at = 0.0
-        self.requests = 0
+        self._aborted = False
         self._reset()
 
     def _reset(self) -> None:
@@ -144,6 +153,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is over: the end of a close-delimited answer, or a cut."""
         self._transport = None
+        # Our own closing is no sign of what the provider does.
+        if self._aborted:
+            self.released_at = 0.0
         self._gone(self)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
@@ -229,7 +241,6 @@ class Connection(asyncio.Protocol):
             raise Disconnected("the connection is closed")
         self._reset()
         self._body_less = head_only
-        self.requests += 1
         parser = self._parser = httptools.HttpResponseParser(self)
         try:
             if body is None or isinstance(body, bytes):
@@ -297,6 +308,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, whatever is on its way."""
+        self._aborted = True
         if self._uploading is not None and self._uploading is not asyncio.current_task():
             self._uploading.cancel()
         self._uploading = None

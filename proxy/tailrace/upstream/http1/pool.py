@@ -9,6 +9,10 @@ from multidict import CIMultiDict
 from tailrace.upstream.http1.connection import Connection, Disconnected, Response
 from tailrace.upstream.http1.dial import CannotConnect, Origin, dial, proxy_authorization
 
+_SHORT_S = 0.5
+"""A provider that closes an idle connection sooner than this closes after each answer."""
+_DISTRUST_S = 30.0
+
 
 class ConnectionPool:
     """Keep-alive connections to one origin. The one used last is used first, so that idle ones can go.
@@ -24,6 +28,7 @@ class ConnectionPool:
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._distrusted_until = 0.0
         default = 443 if origin.scheme == "https" else 80
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         self._host = host if origin.port == default else f"{host}:{origin.port}"
@@ -38,13 +43,15 @@ class ConnectionPool:
         headers: "CIMultiDict[str]",
         body: bytes | AsyncIterable[bytes] | None,
         connect_s: float,
+        *,
+        fresh: bool = False,
     ) -> Response:
-        """Send a request; returns with the answer's head.
+        """Send a request; returns with the answer's head. `fresh` asks for a connection that nobody used before.
 
         A streamed body is sent with the `content-length` in `headers`, else chunked. Raises `CannotConnect`,
         `Disconnected`, `Truncated`, `BadHttp`; cancelling it closes the connection it was using.
         """
-        connection = await self._obtain(connect_s)
+        connection = await self._obtain(connect_s, fresh)
         streamed = body is not None and not isinstance(body, bytes)
         chunked = streamed and "content-length" not in headers
         return await connection.request(
@@ -76,9 +83,9 @@ class ConnectionPool:
             connection.abort()
         return None
 
-    async def _obtain(self, connect_s: float) -> Connection:
+    async def _obtain(self, connect_s: float, fresh: bool) -> Connection:
         if self._places is None:
-            return self._take() or await self._dial(connect_s)
+            return (None if fresh else self._take()) or await self._dial(connect_s)
         loop = asyncio.get_running_loop()
         until = loop.time() + connect_s
         try:
@@ -87,7 +94,7 @@ class ConnectionPool:
         except TimeoutError:
             raise CannotConnect("connect_timeout") from None
         try:
-            return self._take() or await self._dial(max(0.001, until - loop.time()))
+            return (None if fresh else self._take()) or await self._dial(max(0.001, until - loop.time()))
         except BaseException:
             self._places.release()
             raise
@@ -104,7 +111,7 @@ class ConnectionPool:
 
     def _put_back(self, connection: Connection) -> None:
         """A busy connection is free again; its place goes to whoever waits."""
-        if self._closed:
+        if self._closed or asyncio.get_running_loop().time() < self._distrusted_until:
             connection.abort()
             return
         self._idle.append(connection)
@@ -116,6 +123,13 @@ class ConnectionPool:
     def _forget(self, connection: Connection) -> None:
         if connection in self._idle:
             self._idle.remove(connection)
+            now = asyncio.get_running_loop().time()
+            if now - connection.released_at < _SHORT_S:
+                # The provider says "keep-alive" and closes all the same: every pooled connection is a race that a POST
+                # can lose. For a while each request gets a connection of its own.
+                self._distrusted_until = now + _DISTRUST_S
+                for other in list(self._idle):
+                    other.abort()
         elif connection in self._open and self._places is not None:
             self._places.release()
         self._open.discard(connection)

@@ -1,0 +1,1 @@
+"""How streams reach the client: chunks joined, padding stripped, silences bridged, replays paced."""
