@@ -37,6 +37,8 @@ class Proxy:
 
     def __init__(self, config: Config, planned: list[Planned], telemetry: Telemetry) -> None:
         self.config = config
+        self._started_with = config
+        self._secret = secrets.token_bytes(32)
         self.hop = secrets.token_hex(8)
         self.telemetry = telemetry
         self.services = Services(
@@ -44,7 +46,7 @@ class Proxy:
             prices=PriceTable.shipped(_prices(config)),
             data_dir=Path(config.data_dir),
         )
-        self.gateway = Gateway(config, planned, self.services, self.hop)
+        self.gateway = Gateway(config, planned, self.services, self.hop, self._secret)
         recorder = Recorder(
             self.services.clock,
             random.Random(),
@@ -93,12 +95,12 @@ class Proxy:
         the old configuration then stays in force.
         """
         planned = checked_plan(loaded)
-        fresh = Gateway(loaded.config, planned, self.services, self.hop)
+        fresh = Gateway(loaded.config, planned, self.services, self.hop, self._secret)
         await fresh.start()
         old, self.gateway = self.gateway, fresh
         self.services.tasks.spawn(old.stop(wait_s=old.config.upstream.total_s), "old-gateway")
         fixed = ("server", "admin", "telemetry", "data_dir", "prices")
-        changed = [name for name in fixed if getattr(loaded.config, name) != getattr(self.config, name)]
+        changed = [name for name in fixed if getattr(loaded.config, name) != getattr(self._started_with, name)]
         self.config = loaded.config
         return changed
 

@@ -4,7 +4,7 @@ those that fail.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tailrace.clock import Clock
@@ -85,7 +85,7 @@ class Chain:
         if plugin.name in exchange.request.skip:
             scope.action, scope.ended = "skipped", scope.started
             return await self._step(steps, position + 1, exchange)
-        visit = _Visit(self, steps, position, replace(exchange, scope=scope), scope)
+        visit = _Visit(self, steps, position, exchange.seen_by(scope), scope)
         return await visit.run(plugin)
 
 

@@ -104,6 +104,10 @@ class Exchange:
             payload.pop(key, None)
         return replace(self, payload=payload, raw=None, _cell=[])
 
+    def seen_by(self, scope: PluginScope) -> "Exchange":
+        """A plugin's own view of the exchange: what it notes is kept under its name. For the chain."""
+        return Exchange(self.request, self.payload, self.raw, self.trail, self.upload, scope, self._cell)
+
     # What a plugin tells of itself. The chain gives each plugin a view of its own, so facts never mix.
 
     def note(self, key: str, value: str | int | float | bool) -> None:

@@ -1,6 +1,7 @@
 """What one configuration makes: plugins, chain, providers. A reload makes a new one beside the old."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Sequence
 
@@ -11,16 +12,19 @@ from tailrace.plugin import Services
 from tailrace.registry import Planned
 from tailrace.upstream.call import Upstream
 
+_log = logging.getLogger("tailrace")
+
 
 class Gateway:
     """Serves requests from `start` to `stop`. Requests hold it by `serving`, so that a reload cuts none."""
 
-    def __init__(self, config: Config, planned: Sequence[Planned], services: Services, hop: str) -> None:
+    def __init__(self, config: Config, planned: Sequence[Planned], services: Services, hop: str, secret: bytes) -> None:
         self.config = config
         self.services = services
-        self.doorkeeper = Doorkeeper(config.keys)
+        self.doorkeeper = Doorkeeper(config.keys, secret)
         self.upstream = Upstream(config, services.tasks, services.clock, random.Random(), hop)
         self.plugins: list[AnyPlugin] = [plan.make(services) for plan in planned]
+        self._started: list[AnyPlugin] = []
         self.chain = Chain(self.plugins, self.upstream, services.clock)
         self.routes_by_model = bool(config.models)
         self.serving = 0
@@ -35,14 +39,12 @@ class Gateway:
 
     async def start(self) -> None:
         """Start the plugins in order; if one fails, those already started are stopped and the error goes on."""
-        started: list[AnyPlugin] = []
         try:
             for plugin in self.plugins:
                 await plugin.start()
-                started.append(plugin)
+                self._started.append(plugin)
         except BaseException:
-            for plugin in reversed(started):
-                await plugin.stop()
+            await self._stop_started()
             raise
 
     async def stop(self, wait_s: float = 0.0) -> None:
@@ -54,6 +56,14 @@ class Gateway:
                     await self._idle.wait()
             except TimeoutError:
                 pass
-        for plugin in reversed(self.plugins):
-            await plugin.stop()
+        await self._stop_started()
         await self.upstream.aclose()
+
+    async def _stop_started(self) -> None:
+        """Stop what was started, once, in reverse; one that fails keeps none of the others open."""
+        while self._started:
+            plugin = self._started.pop()
+            try:
+                await plugin.stop()
+            except Exception as error:  # noqa: BLE001 - a plugin's stop may raise anything; the rest must be closed
+                _log.error("plugin %s failed to stop: %s", plugin.name, type(error).__name__)

@@ -21,6 +21,13 @@ HOLD_BYTES = 65536
 """An event that is still incomplete is held back up to this size, so that a cut never leaves half an event before the
 error that reports it. No client can use half an event; a larger one goes on piece by piece."""
 
+HEARD_BYTES = 1_048_576
+"""The largest event that is heard, and the most that is kept while a stream has not begun: no error object, usage
+report or delta is that large, and a stream must not fill the memory."""
+
+ALTERED_BYTES = 16_777_216
+"""The largest event that can go through a plugin's wrap, which must have all of it."""
+
 Wrap = Callable[[AsyncIterator[Event]], AsyncIterator[Event | bytes]]
 
 
@@ -94,6 +101,7 @@ class EventSource(Source):
         self._held = b""
         self._over = False
         self._torn = False
+        self._skipped = b""
         self._failure: Exception | None = None
 
     @property
@@ -114,8 +122,12 @@ class EventSource(Source):
         self._taps.append(tap)
 
     async def first_event(self) -> Event | None:
-        """Wait for the first real event, keeping all bytes for `__anext__`; None if the stream ends without one."""
+        """Wait for the first real event, keeping all bytes for `__anext__`; None if the stream ends without one.
+
+        One that is larger than `HEARD_BYTES`, or comments of that size, count as an event without data.
+        """
         splitter = sse.FrameSplitter()
+        kept = 0
         while True:
             try:
                 piece = await self._next()
@@ -127,6 +139,9 @@ class EventSource(Source):
             if not piece:
                 return None
             self._gated.append(piece)
+            kept += len(piece)
+            if kept > HEARD_BYTES:
+                return Event(b"", b"")
             for frame in splitter.feed(piece):
                 event = sse.parse(frame)
                 if not event.is_comment:
@@ -152,15 +167,33 @@ class EventSource(Source):
             self._sent = b""
             for frame in self._splitter.feed(piece):
                 yield self._hear(frame)
+            if self._splitter.held_bytes > ALTERED_BYTES:
+                raise StreamCut("The provider sent an event that is too large for a plugin to alter.")
         if rest := self._splitter.rest:
             # The taps have heard it (`_hear_rest`).
             yield sse.parse(rest)
 
     def _listen(self) -> None:
         sent, self._sent = self._sent, b""
-        if sent:
-            for frame in self._splitter.feed(sent):
-                self._hear(frame) if self._taps else self.watch.feed(frame)
+        if not sent:
+            return
+        frames = self._splitter.feed(self._skipped + sent if self._skipped else sent)
+        if self._skipped:
+            if not frames:
+                self._skip(sent)
+                return
+            # The end of the event that was too large: what it said is not known.
+            self._skipped = b""
+            del frames[0]
+        for frame in frames:
+            self._hear(frame) if self._taps else self.watch.feed(frame)
+        if self._splitter.held_bytes > HEARD_BYTES:
+            self._skip(sent)
+
+    def _skip(self, piece: bytes) -> None:
+        """Forget an event that has grown too large; the last bytes are kept, its end may have begun in them."""
+        self._splitter = sse.FrameSplitter()
+        self._skipped = (self._skipped + piece)[-3:] if len(piece) < 3 else piece[-3:]
 
     def _hear_rest(self) -> None:
         """Tell the taps of a last event without its blank line; the watch has judged it in `_ending`."""

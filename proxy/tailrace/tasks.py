@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
@@ -49,19 +50,22 @@ class Watchdog:
     """Cancel the current task when it makes no progress for `limit_s`, or at all after `until` (loop time).
 
     Like `asyncio.timeout`, but progress is told by `touch()`, which only stores a number: the timer looks at it when
-    it fires. Leaving the block raises `TimeoutError` if the watchdog fired; a cancellation by somebody else
-    goes through untouched. `pause()` stops the watch (time spent in a neighbour's code), `resume(limit_s)` restarts it.
+    it fires. Leaving the block raises `TimeoutError` if the watchdog fired; a cancellation by somebody else goes
+    through untouched. `pause()` stops the watch (time spent in a neighbour's code), `resume(limit_s)` restarts it; both
+    are cheap, since one timer serves them all as long as it is not due too late.
     """
 
-    __slots__ = ("_cancelling", "_fired", "_handle", "_limit", "_loop", "_seen", "_task", "_until")
+    __slots__ = ("_cancelling", "_due", "_fired", "_handle", "_limit", "_loop", "_paused", "_seen", "_task", "_until")
 
-    def __init__(self, limit_s: float, until: float | None = None) -> None:
+    def __init__(self, limit_s: float, until: float = math.inf) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit_s
         self._until = until
         self._seen = 0.0
+        self._due = 0.0
         self._cancelling = 0
         self._fired = False
+        self._paused = False
         self._handle: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
 
@@ -78,37 +82,42 @@ class Watchdog:
 
     def pause(self) -> None:
         """Stop watching until `resume`."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        self._paused = True
 
     def resume(self, limit_s: float) -> None:
         """Watch again, from now, with `limit_s` of patience. Nothing happens once the block was left."""
-        self.pause()
         if self._task is None or self._fired:
             return
+        self._paused = False
         self._limit = limit_s
         self._seen = self._loop.time()
-        self._handle = self._loop.call_at(self._due(), self._look)
+        due = min(self._seen + limit_s, self._until)
+        if self._handle is None or due < self._due:
+            self._arm(due)
 
-    def _due(self) -> float:
-        due = self._seen + self._limit
-        return due if self._until is None or due < self._until else self._until
+    def _arm(self, due: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._due = due
+        self._handle = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:
-        due = self._due()
-        if due > self._loop.time():
-            self._handle = self._loop.call_at(due, self._look)
-            return
         self._handle = None
-        if self._task is not None:
-            self._fired = True
-            self._task.cancel()
+        if self._paused or self._task is None:
+            return
+        due = min(self._seen + self._limit, self._until)
+        if due > self._loop.time():
+            self._arm(due)
+            return
+        self._fired = True
+        self._task.cancel()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pause()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
         task, self._task = self._task, None
         if not self._fired or task is None:
             return

@@ -17,8 +17,10 @@ from tailrace.sim import RunningSim, SimSettings
 from tailrace.sim import running as sim_running
 
 sys.path.insert(0, str(Path(__file__).parent))
+# What the kit asserts is told as fully as what a test asserts.
+pytest.register_assert_rewrite("e2e_kit")
 
-from e2e_kit import Serve, Served, Sim, proxy_config, serving, sim_thread
+from e2e_kit import Serve, Served, Sim, proxy_config, serving, sim_thread  # noqa: E402
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = {"": ROOT / "proxy/tailrace", "plugins": ROOT / "plugins/tailrace_plugins"}
 # Tests of the whole, which mirror no single file.
-WHOLE = {"e2e", "bench", "evals", "house", "typing"}
+WHOLE = {"e2e", "bench", "evals", "house", "typing", "kit"}
 
 TOP = {
     "pyproject.toml", "proxy", "plugins", "tests", "deploy", "grafana", "README.md",
@@ -33,7 +33,14 @@ def mirrored(test: Path) -> list[Path]:
     folders = parts[1:-1] if parts[0] == "plugins" else parts[:-1]
     name = parts[-1].removeprefix("test_").removesuffix(".py")
     folder = base.joinpath(*folders)
-    return [folder / f"{name}.py", folder / name / "__init__.py"]
+    # A long test file is split by subject: test_chain_turns.py stands beside test_chain.py.
+    words = name.split("_")
+    names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+    return [
+        path
+        for name in names
+        for path in (folder / f"{name}.py", folder / name / "__init__.py", folder / f"__{name}__.py")
+    ]
 
 
 def test_tests_mirror_the_source() -> None:

@@ -22,8 +22,8 @@ PATIENCE_S = 10.0
 class Link:
     """One accepted connection."""
 
-    def __init__(self, reader, writer):
-        self.reader, self.writer = reader, writer
+    def __init__(self, reader, writer, got):
+        self.reader, self.writer, self.got = reader, writer, got
 
     async def head(self) -> bytes:
         """The next request's head."""
@@ -31,12 +31,13 @@ class Link:
 
     async def request(self) -> bytes:
         """The next request, its body included, as it came."""
-        head = await self.head()
-        if found := re.search(rb"(?i)content-length: (\d+)", head):
-            return head + await self.reader.readexactly(int(found[1]))
-        if b"transfer-encoding: chunked" in head.lower():
-            return head + await self.reader.readuntil(b"0\r\n\r\n")
-        return head
+        whole = await self.head()
+        if found := re.search(rb"(?i)content-length: (\d+)", whole):
+            whole += await self.reader.readexactly(int(found[1]))
+        elif b"transfer-encoding: chunked" in whole.lower():
+            whole += await self.reader.readuntil(b"0\r\n\r\n")
+        self.got.append(whole)
+        return whole
 
     async def send(self, *pieces: bytes) -> None:
         """Send each piece in a segment of its own, as far as that can be had."""
@@ -89,7 +90,7 @@ class Peer:
     async def serve(self, reader, writer) -> None:
         task = asyncio.current_task()
         self.running.add(task)
-        link = Link(reader, writer)
+        link = Link(reader, writer, self.got)
         self.links.append(link)
         try:
             await self.scripts[min(self.accepted, len(self.scripts)) - 1](link)
@@ -125,7 +126,7 @@ async def peer() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
         def answering(raw: bytes) -> Script:
             async def script(link: Link) -> None:
                 while True:
-                    made.got.append(await link.request())
+                    await link.request()
                     await link.send(raw)
 
             return script

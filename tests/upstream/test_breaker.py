@@ -108,9 +108,6 @@ def test_never_all_of_them(breaker):
     assert breaker.order([A]) == [A]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bug B1: failures of attempts begun before the ejection eject again and again: 300 s at once"
-)
 def test_a_burst_of_failures_is_one_ejection(breaker, clock):
     for _ in range(50):
         breaker.begin(A)
@@ -120,7 +117,6 @@ def test_a_burst_of_failures_is_one_ejection(breaker, clock):
     assert breaker.order([A, B]) == [A, B]
 
 
-@pytest.mark.xfail(strict=True, reason="bug B2: requests that hold a target as their fallback all probe it at once")
 def test_one_probe_also_among_fallbacks(breaker, clock):
     fail(breaker, B, 5)
     clock.advance(30)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from tailrace.errors import UpstreamError
-from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, is_stateful, retry_after
+from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, leaves, retry_after
+from tailrace.wire.endpoints import EndpointKind
 
 NOW = 1_700_000_000.0
 
@@ -17,12 +18,12 @@ def failed(kind="status", status=0, code=None, wait=None):
     return AttemptFailed(kind, UpstreamError("x"), status, code, wait)
 
 
-def verdict(failure, *, stateful=False, most=10.0):
-    return again(failure, stateful=stateful, retry_after_max_s=most)
+def verdict(failure, left="nothing", most=10.0):
+    return again(failure, leaves=left, retry_after_max_s=most)
 
 
 @pytest.mark.parametrize(
-    ("failure", "fresh", "stateful"),
+    ("failure", "nothing", "changes"),
     [
         # Always safe: the provider never saw it.
         (failed("connect"), Again.ALWAYS, Again.ALWAYS),
@@ -44,48 +45,74 @@ def verdict(failure, *, stateful=False, most=10.0):
         (failed(status=504), Again.ELSEWHERE, Again.NEVER),
         (failed(status=408), Again.ELSEWHERE, Again.NEVER),
         # Never.
-        *((failed(status=s), Again.NEVER, Again.NEVER) for s in (400, 401, 402, 403, 404, 405, 409, 413, 422, 501, 600)),
+        *(
+            (failed(status=s), Again.NEVER, Again.NEVER)
+            for s in (400, 401, 402, 403, 404, 405, 409, 413, 422, 501, 600)
+        ),
         (failed("refused", 401), Again.NEVER, Again.NEVER),
         (failed("refused", 302), Again.NEVER, Again.NEVER),
+        (failed("refused", 503), Again.NEVER, Again.NEVER),
         *(
             (failed(status=status, code=code), Again.NEVER, Again.NEVER)
             for status in (400, 429, 503)
-            for code in ("insufficient_quota", "billing_hard_limit_reached", "content_filter", "content_policy_violation")
+            for code in (
+                "insufficient_quota",
+                "billing_hard_limit_reached",
+                "content_filter",
+                "content_policy_violation",
+            )
         ),
         (failed("connect", code="insufficient_quota"), Again.ALWAYS, Again.ALWAYS),
     ],
-    ids=lambda value: f"{value.kind}-{value.status}-{value.code}-{value.retry_after_s}" if hasattr(value, "kind") else "",
+    ids=lambda value: (
+        f"{value.kind}-{value.status}-{value.code}-{value.retry_after_s}" if hasattr(value, "kind") else ""
+    ),
 )
-def test_again(failure, fresh, stateful):
-    assert (verdict(failure), verdict(failure, stateful=True)) == (fresh, stateful)
+def test_again(failure, nothing, changes):
+    assert (verdict(failure), verdict(failure, "changes")) == (nothing, changes)
+    # A second stored copy does no harm, but is not made on purpose where the first may be under way.
+    copies = Again.ELSEWHERE if failure.kind == "disconnect" else nothing
+    assert verdict(failure, "copies") == copies
 
 
-@given(st.integers(100, 999), st.none() | st.floats(0, 1e6), st.booleans())
-def test_only_busy_statuses_are_asked_twice(status, wait, stateful):
-    found = verdict(failed(status=status, wait=wait), stateful=stateful)
-    if found in (Again.BUDGET, Again.ALWAYS):
-        assert status in (429, 502, 503, 529) and not stateful and (wait is None or wait <= 10)
+@given(st.integers(100, 999), st.none() | st.floats(0, 1e6), st.sampled_from(["nothing", "copies", "changes"]))
+def test_only_busy_statuses_are_asked_twice(status, wait, left):
+    found = verdict(failed(status=status, wait=wait), left)
+    asked_twice = status in (429, 502, 503, 529) and left != "changes" and (wait is None or wait <= 10)
+    assert (found is Again.BUDGET) is asked_twice and found is not Again.ALWAYS
+
+
+CHAT, RESPONSES, PASSTHROUGH = EndpointKind.CHAT, EndpointKind.RESPONSES, EndpointKind.PASSTHROUGH
 
 
 @pytest.mark.parametrize(
-    ("payload", "headers", "expected"),
+    ("kind", "payload", "expected"),
     [
-        ({}, {}, False),
-        ({"store": True}, {}, True),
-        ({"store": False}, {}, False),
-        ({"store": None}, {}, False),
-        ({"background": True}, {}, True),
-        ({"background": False}, {}, False),
-        ({"previous_response_id": "resp_1"}, {}, True),
-        ({"previous_response_id": None}, {}, False),
-        ({"conversation": "conv_1"}, {}, True),
-        ({"conversation": {"id": "conv_1"}}, {}, True),
-        ({"conversation": "conv_1"}, {"Idempotency-Key": "k"}, False),
-        ({"store": True}, {"idempotency-key": "k"}, False),
+        (CHAT, {}, "nothing"),
+        (CHAT, {"store": True}, "changes"),
+        (CHAT, {"store": False}, "nothing"),
+        (CHAT, {"store": None}, "nothing"),
+        # The Responses API stores unless it is told not to.
+        (RESPONSES, {}, "copies"),
+        (RESPONSES, {"store": None}, "copies"),
+        (RESPONSES, {"store": False}, "nothing"),
+        (RESPONSES, {"store": True}, "changes"),
+        (RESPONSES, {"background": True, "store": False}, "changes"),
+        (RESPONSES, {"background": False, "store": False}, "nothing"),
+        (RESPONSES, {"previous_response_id": "resp_1", "store": False}, "changes"),
+        (RESPONSES, {"previous_response_id": None, "store": False}, "nothing"),
+        (RESPONSES, {"conversation": {"id": "conv_1"}}, "changes"),
+        (RESPONSES, {"conversation": "conv_1"}, "changes"),
+        (EndpointKind.MESSAGES, {}, "nothing"),
+        (EndpointKind.EMBEDDINGS, {}, "nothing"),
+        (PASSTHROUGH, {}, "changes"),
     ],
 )
-def test_is_stateful(payload, headers, expected):
-    assert is_stateful(payload, CIMultiDict(headers)) is expected
+def test_what_a_repetition_leaves_behind(kind, payload, expected):
+    assert leaves("POST", kind, payload, CIMultiDict()) == expected
+    assert leaves("POST", kind, payload, CIMultiDict({"Idempotency-Key": "k"})) == "nothing"
+    assert leaves("DELETE", PASSTHROUGH, {}, CIMultiDict()) == "changes"
+    assert leaves("GET", PASSTHROUGH, {}, CIMultiDict()) == "nothing"
 
 
 def date(seconds):
@@ -116,7 +143,9 @@ def test_retry_after(headers, expected):
 
 
 _DATES = st.lists(
-    st.sampled_from(["Mon,", "1", "Jan", "2015", "07:28:00", "GMT", "+0000", "-", ",", ":", "(", "9" * 6, "\x00", "PM"]),
+    st.sampled_from(
+        ["Mon,", "1", "Jan", "2015", "07:28:00", "GMT", "+0000", "-", ",", ":", "(", "9" * 6, "\x00", "PM"]
+    ),
     max_size=7,
 ).map(" ".join)
 
@@ -127,7 +156,6 @@ def test_retry_after_never_fails(seconds, milliseconds):
     assert found is None or 0 <= found < float("inf")
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="bug P1: a date with a huge number escapes as OverflowError")
 @pytest.mark.parametrize("text", ["Mon, 1 Jan 99999999999999 00:00:00 GMT", "Wed, 21 Oct 2015 99999999999:28:00 GMT"])
 def test_a_date_beyond_all_dates(text):
     assert retry_after({"retry-after": text}, NOW) is None
@@ -151,10 +179,9 @@ def test_backoff_grows_to_two_seconds_and_is_spread(attempt, noise):
 def test_retry_budget(share, active, most):
     budget = RetryBudget(share)
     budget.active = active
-    allowed = 0
-    while budget.allows():
-        budget.retrying += 1
-        allowed += 1
-    assert allowed == most
-    budget.retrying -= 1
-    assert budget.allows()
+    taken = 0
+    while budget.take():
+        taken += 1
+    assert taken == most
+    budget.give_back()
+    assert budget.take() and not budget.take()

@@ -56,12 +56,11 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
         ({"choices": [], "usage": None}, False),
         # Azure's first chunk.
         ({"choices": [], "prompt_filter_results": []}, False),
-        ({"choices": [{"delta": {"content": "x"}}], "usage": USAGE}, False),
         ({"choices": [{"delta": {"content": '"usage"'}}]}, False),
     ],
 )
 async def test_without_usage_chunk(chunk, hidden):
-    frames = [data(chunk), b"data: [DONE]\n\n", b": \"usage\"\n\n", b'data: "usage" {\n\n']
+    frames = [data(chunk), b"data: [DONE]\n\n", b': "usage"\n\n', b'data: "usage" {\n\n']
 
     async def source():
         for frame in frames:
@@ -69,3 +68,12 @@ async def test_without_usage_chunk(chunk, hidden):
 
     passed = [event.raw async for event in without_usage_chunk(source())]
     assert passed == (frames[1:] if hidden else frames)
+
+
+async def test_a_report_beside_an_answer_is_taken_out_of_it():
+    """vLLM reports with every chunk."""
+
+    async def source():
+        yield sse.parse(data({"choices": [{"delta": {"content": "x"}}], "usage": USAGE}))
+
+    assert [event.json async for event in without_usage_chunk(source())] == [{"choices": [{"delta": {"content": "x"}}]}]

@@ -14,14 +14,21 @@ def check(path: str | None) -> None:
     tailrace check --config tailrace.yaml
     Exit code 0 if it can be served, 78 with every mistake named if not.
     """
+    import os
+    from dataclasses import replace
+
     import yaml
 
     from tailrace.app import checked_plan
     from tailrace.config import ConfigError
+    from tailrace.config.implied import with_implied
+    from tailrace.config.load import safe_to_listen
 
     loaded = load_or_exit(path)
+    loaded = replace(loaded, config=with_implied(loaded.config, os.environ)[0])
     try:
         planned = checked_plan(loaded)
+        safe_to_listen(loaded)
     except ConfigError as error:
         exit_with(error)
     effective = loaded.config.model_dump(mode="json")

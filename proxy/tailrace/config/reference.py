@@ -36,9 +36,33 @@ def json_schema(plugins: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
         entries.append(
             {"type": "object", "properties": {name: entry}, "required": [name], "additionalProperties": False}
         )
-    schema["properties"]["plugins"]["items"] = {"anyOf": entries}
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema
+    if entries:
+        schema["properties"]["plugins"]["items"] = {"anyOf": entries}
+    return {**_as_written(schema), "$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+# pydantic's own words for bounds behind a validator, which are none of JSON Schema's.
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_REFERENCE = {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"}
+
+
+def _as_written(schema: Any) -> Any:
+    """The schema of the file as people write it: a number or truth value may also be a `${VARIABLE}`."""
+    if isinstance(schema, list):
+        return [_as_written(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    fixed = {
+        # Under `properties` the keys are the settings' names.
+        _BOUNDS.get(key, key): {name: _as_written(part) for name, part in value.items()}
+        if key in ("properties", "$defs")
+        else _as_written(value)
+        for key, value in schema.items()
+    }
+    if fixed.get("type") in ("number", "integer", "boolean"):
+        kept = {key: fixed.pop(key) for key in ("default", "description", "title") if key in fixed}
+        return {"anyOf": [fixed, _REFERENCE], **kept}
+    return fixed
 
 
 def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[SettingRow]:

@@ -2,8 +2,9 @@
 
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -23,6 +24,13 @@ def seconds(value: Any) -> Any:
 def _http_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("write a URL like https://host/v1 (http or https, no credentials, query or fragment)")
+    try:
+        parts = urlsplit(value)
+        fits = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("its host or port cannot be read")
     return value.rstrip("/")
 
 
@@ -51,7 +59,21 @@ Share = Annotated[float, BeforeValidator(_no_truth)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 """A secret that can stand in a header: not empty, printable. Shown as stars wherever it is shown."""
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400 * 365)]
+_YEAR_S = 86400 * 365
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(seconds),
+    Field(gt=0, le=_YEAR_S),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": _YEAR_S},
+                {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?\s*$"},
+            ]
+        }
+    ),
+]
 """A positive duration in seconds."""
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]

@@ -53,15 +53,18 @@ async def read_body(request: web.BaseRequest, most_bytes: int, idle_s: float) ->
 async def paced(content: StreamReader, idle_s: float) -> AsyncIterator[bytes]:
     """The pieces of a body as they come in; raises `RequestTimeout` when they come too slowly."""
     loop = asyncio.get_running_loop()
-    began, size = loop.time(), 0
+    waited_s, size = 0.0, 0
     try:
         while True:
+            began = loop.time()
             with Watchdog(idle_s):
                 piece = await content.readany()
             if not piece:
                 return
             size += len(piece)
-            late_s = loop.time() - began - GRACE_S
+            # Only the client's own time: what a provider takes to read an upload is not its slowness.
+            waited_s += loop.time() - began
+            late_s = waited_s - GRACE_S
             if late_s > 0 and size < late_s * LEAST_BYTES_PER_S:
                 raise RequestTimeout("The body comes in too slowly: at least 1 KB/s is expected.")
             yield piece

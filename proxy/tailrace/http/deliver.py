@@ -1,6 +1,7 @@
 """From a `Reply` to bytes on the client's connection: back-pressure, stalled clients, answers that break off."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -12,6 +13,8 @@ from tailrace.exchange import Exchange, Reply
 from tailrace.http.respond import reply_headers
 from tailrace.streams import Stream
 from tailrace.wire import jsonio, sse
+
+_log = logging.getLogger("tailrace.http")
 
 _FREE_BYTES = 65536
 """A write up to this size into an empty buffer never waits for the client, so it needs no timer."""
@@ -78,6 +81,11 @@ class Deliverer:
                         exchange.trail.first_byte_at = loop.time()
             except TailraceError as error:
                 broke = error
+            except ConnectionError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a defect of ours or of a plugin: the client is told, not cut off
+                _log.error("request %s broke off: %s", exchange.request.id, type(error).__name__)
+                broke = TailraceError("The proxy failed to deliver this answer.")
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not self.stopping or task is None:

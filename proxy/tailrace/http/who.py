@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,8 +26,9 @@ class Doorkeeper:
     Keys are looked up by their keyed hash: comparing secrets byte by byte would tell by its timing how much was right.
     """
 
-    def __init__(self, keys: Keys) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, keys: Keys, secret: bytes) -> None:
+        # The same for the life of the process, so that a reload makes nobody another tenant.
+        self._secret = secret
         self._tenants = {self._digest(key.get_secret_value()): tenant for tenant, key in keys.static.items()}
 
     def _digest(self, credential: str) -> str:

@@ -1,11 +1,13 @@
 """What a provider's status and body mean to the client. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from multidict import CIMultiDict
 
 from tailrace.errors import TailraceError, UpstreamError
+from tailrace.upstream.headers import writable
 from tailrace.upstream.policy import AttemptFailed, retry_after
 from tailrace.wire import jsonio
 
@@ -21,6 +23,7 @@ _PASSED_WITH_ERRORS = frozenset(
     }
 )
 _MOST_MESSAGE_CHARS = 2000
+_STATUS = re.compile(r"[45][0-9]{2}")
 
 
 class ProviderSaid(TailraceError):
@@ -57,7 +60,7 @@ def error_answer(
     redirects are not followed and become 502.
     """
     code, message, is_object = _read_error(body, anthropic=anthropic)
-    kept = CIMultiDict((n, v) for n, v in headers.items() if _is_passed(n.lower()))
+    kept = CIMultiDict((n, writable(v)) for n, v in headers.items() if _is_passed(n.lower()))
     wait = retry_after(headers, wall_s)
     answer: TailraceError
     if 300 <= status < 400:
@@ -85,9 +88,14 @@ def error_answer(
 def in_band_error(provider: str, told: Mapping[str, Any], *, anthropic: bool, our_key: bool) -> AttemptFailed:
     """An error that came as the first event of a 200 stream: it becomes a status again."""
     inner = told.get("error")
-    inner = inner if isinstance(inner, Mapping) else told
+    if isinstance(inner, str):
+        inner = {"message": inner[:_MOST_MESSAGE_CHARS], "type": "upstream_error", "param": None, "code": None}
+        told = {"error": inner}
+    elif not isinstance(inner, Mapping):
+        inner = told
+        told = {"error": dict(told)}
     status = _status_of(inner)
-    body = jsonio.dumps(told if isinstance(told.get("error"), Mapping) else {"error": dict(inner)})
+    body = jsonio.dumps(told)
     return error_answer(provider, status, {}, body, our_key=our_key, anthropic=anthropic, wall_s=0.0)
 
 
@@ -113,7 +121,7 @@ def _status_of(error: Mapping[str, Any]) -> int:
     for candidate in (error.get("status"), code):
         if isinstance(candidate, int) and 400 <= candidate < 600:
             return candidate
-        if isinstance(candidate, str) and candidate.isdigit() and 400 <= int(candidate) < 600:
+        if isinstance(candidate, str) and _STATUS.fullmatch(candidate):
             return int(candidate)
     for candidate in (code, error.get("type")):
         if isinstance(candidate, str) and candidate in _STATUS_BY_KIND:

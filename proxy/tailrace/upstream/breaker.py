@@ -34,17 +34,31 @@ class Breaker:
         fit = [target for target in targets if self._admits(target, now)]
         return fit or list(targets)
 
+    def all_out(self, targets: Sequence[Target]) -> bool:
+        """Whether none of the targets would be asked if there were another."""
+        now = self._now()
+        return bool(self._health) and not any(self._admits(target, now) for target in targets)
+
     def _admits(self, target: Target, now: float) -> bool:
         health = self._health.get(target.name)
         if health is None or health.until == 0.0:
             return True
         return now >= health.until and not health.probing
 
-    def begin(self, target: Target) -> None:
-        """An attempt starts: the first after an ejection is the probe, and the only one until it is known."""
+    def begin(self, target: Target) -> bool:
+        """Ask leave for an attempt. The first after an ejection is the probe, and the only one until it is known.
+
+        False if the target went out since `order`, or another request is probing it.
+        """
+        if not self._health:
+            return True
+        now = self._now()
+        if not self._admits(target, now):
+            return False
         health = self._health.get(target.name)
-        if health is not None and health.until and self._now() >= health.until:
+        if health is not None and health.until:
             health.probing = True
+        return True
 
     def succeeded(self, target: Target) -> None:
         """An answer came: the target is as good as new."""
@@ -59,6 +73,9 @@ class Breaker:
                 # Without a models section the names are the clients' own: forget the oldest rather than grow.
                 self._health.pop(next(iter(self._health)))
             health = self._health[target.name] = _Health()
+        if health.until > self._now() and not health.probing:
+            # It was asked before it was ejected: one burst of failures is one ejection.
+            return
         health.failures += 1
         if health.probing or health.failures >= self._after:
             health.ejections += 1

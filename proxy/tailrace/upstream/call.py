@@ -15,7 +15,7 @@ from tailrace.trail import Attempt
 from tailrace.upstream.breaker import Breaker
 from tailrace.upstream.dialects.litellm import LitellmProvider
 from tailrace.upstream.http_provider import HttpProvider
-from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, leaves
+from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, is_permanent, leaves
 from tailrace.upstream.pool import first_event_timeout
 from tailrace.upstream.targets import Target, Targets
 
@@ -82,12 +82,14 @@ class Upstream:
         left_behind = leaves(request.method, exchange.endpoint.kind, exchange.payload, request.headers)
         loop = asyncio.get_running_loop()
         attempts = 0
+        failure: AttemptFailed | None = None
         is_retry = False
         fresh = False
         for position, target in enumerate(targets):
             is_last = position == len(targets) - 1
             tries = 0
-            while True:
+            # Where all are out none is: the least bad is asked all the same.
+            while self.breaker.begin(target) or self.breaker.all_out(targets):
                 try:
                     return await self._counted(exchange, target, until, is_last, fresh)
                 except AttemptFailed as failed:
@@ -120,6 +122,10 @@ class Upstream:
                     if is_retry:
                         self.budget.give_back()
                     raise
+        if is_retry:
+            self.budget.give_back()
+        if failure is not None:
+            raise _final(failure, attempts)
         raise UpstreamError("No provider is left to ask.", code="no_target")
 
     async def _counted(self, exchange: Exchange, target: Target, until: float, is_last: bool, fresh: bool) -> Reply:
@@ -128,13 +134,14 @@ class Upstream:
         record = Attempt(target.provider_name, target.model, self._rng.getrandbits(64), self._now(), fresh=fresh)
         trail.attempts.append(record)
         trail.provider, trail.model = target.provider_name, target.model
-        self.breaker.begin(target)
         try:
             reply = await self._within(exchange, target, record, until, is_last)
         except AttemptFailed as failed:
             record.error_type = failed.error_type or failed.kind
             record.status = failed.status
-            if failed.healthy:
+            if failed.healthy is None:
+                self.breaker.released(target)
+            elif failed.healthy:
                 self.breaker.succeeded(target)
             else:
                 self.breaker.failed(target)
@@ -173,6 +180,6 @@ async def _touching(upload: AsyncIterable[bytes], watch: Watchdog) -> AsyncItera
 def _final(failure: AttemptFailed, attempts: int) -> TailraceError:
     """What the client is told; not to try again itself if the proxy has done so in vain, or it never helps."""
     answer = failure.answer
-    if attempts > 1 or answer.permanent:
+    if attempts > 1 or is_permanent(failure):
         answer.headers["x-should-retry"] = "false"
     return answer

@@ -66,7 +66,7 @@ def _passes_upstream(name: str) -> bool:
     if verdict is None:
         lower = name.lower()
         verdict = lower not in _NOT_UPSTREAM and not lower.startswith(_OURS)
-        if len(_passes) < _MOST_SPELLINGS:
+        if len(_passes) < _MOST_SPELLINGS and len(name) <= 64:
             _passes[name] = verdict
     return verdict
 
@@ -93,8 +93,17 @@ def for_client(headers: Mapping[str, str], *, decoded: bool = False) -> "CIMulti
             continue
         if decoded and lower == "content-encoding":
             continue
-        sent.add(name, value)
+        sent.add(name, value if value.isascii() else writable(value))
     return sent
+
+
+def writable(value: str) -> str:
+    """A value that held bytes which are no UTF-8, as text aiohttp can write: Latin-1 then (RFC 9110, section 5.5)."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def client_credential(headers: Mapping[str, str]) -> str | None:

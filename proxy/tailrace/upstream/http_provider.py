@@ -13,7 +13,7 @@ from tailrace.streams import Stream
 from tailrace.tasks import Tasks
 from tailrace.trail import Attempt
 from tailrace.upstream.answers import error_answer, in_band_error
-from tailrace.upstream.dialects.raw import outgoing
+from tailrace.upstream.dialects.raw import names_deployment, outgoing
 from tailrace.upstream.headers import for_client
 from tailrace.upstream.http1 import Response
 from tailrace.upstream.policy import AttemptFailed
@@ -64,9 +64,13 @@ class HttpProvider:
         record.status = response.status
         opaque = not exchange.endpoint.reads_json
         # A file may take longer than any answer of a model: only silence ends it.
-        held = Body(response, target.deadlines.idle_s, math.inf if opaque else until, decode=not opaque)
         try:
-            if response.status >= 300:
+            held = Body(response, target.deadlines.idle_s, math.inf if opaque else until, decode=not opaque)
+        except AttemptFailed:
+            response.close()
+            raise
+        try:
+            if response.status >= 300 and not (opaque and response.status == 304):
                 raise await self._refusal(exchange, response, held)
             if opaque:
                 return self._opaque(exchange, response, held)
@@ -82,8 +86,9 @@ class HttpProvider:
         if not exchange.endpoint.reads_json:
             return exchange.upload, False
         changes: dict[str, Any] = {}
-        # Azure takes the model from the path; the body keeps the client's word.
-        if target.model != exchange.model and self._provider.dialect != "azure":
+        # Where Azure takes the model from the path, the body keeps the client's word.
+        in_path = self._provider.dialect == "azure" and names_deployment(exchange.request.path)
+        if target.model != exchange.model and not in_path:
             changes["model"] = target.model
         hides = self._settings.stream_usage == "always" and not asks_for_usage(exchange)
         if hides:

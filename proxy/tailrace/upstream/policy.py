@@ -44,13 +44,20 @@ class AttemptFailed(Exception):
     code: str | None = None
     retry_after_s: float | None = None
     error_type: str = ""
-    healthy: bool = False
-    """Whether the target did nothing wrong, so that the failure does not count towards ejecting it."""
+    healthy: bool | None = False
+    """Whether the target is well all the same (it answered properly, as a 429 is); None where it was not even asked."""
 
 
 # "Never: ... insufficient_quota and spend limits": they do not pass within a retry's time.
 _SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "budget_exceeded", "credit_balance_too_low"})
 _CONTENT = frozenset({"content_policy_violation", "content_filter", "invalid_prompt"})
+
+
+def is_permanent(failure: AttemptFailed) -> bool:
+    """Whether the client need not try again by itself: nothing that passes with time is in the way."""
+    return failure.answer.permanent or failure.code in _SPENT or failure.code in _CONTENT
+
+
 _BUSY = frozenset({429, 502, 503, 529})
 _BROKEN = frozenset({408, 500, 504})
 
@@ -103,23 +110,15 @@ def retry_after(headers: Mapping[str, str], wall_s: float) -> float | None:
             continue
         if math.isfinite(value) and value >= 0:
             return value
-    date = email.utils.parsedate_to_datetime(headers["retry-after"]) if _is_date(headers.get("retry-after")) else None
-    return max(0.0, date.timestamp() - wall_s) if date is not None else None
-
-
-def _is_date(text: str | None) -> bool:
-    if text is None:
-        return False
     try:
-        email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return False
-    return True
+        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - wall_s)
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def backoff_s(attempt: int, asked_s: float | None, noise: float) -> float:
-    """Seconds to wait before the next attempt: what the provider asked, else 0.1 s doubling to 2 s, with full jitter
-    (`noise` in 0..1) so that a fleet does not come back at once.
+    """Seconds to wait before the next attempt: what the provider asked, else 0.1 s doubling to 2 s, of which half is
+    chance (`noise` in 0..1) so that a fleet does not come back at once.
     """
     if asked_s is not None:
         return asked_s

@@ -16,6 +16,7 @@ _CONNECT_WORDS = {
     "tls": "has a TLS certificate or handshake that cannot be accepted",
     "connect_timeout": "did not accept a connection in time",
     "connect": "refused the connection",
+    "no_place": "has as many connections as `max_connections` allows, and none came free in time",
     "proxy": "cannot be reached through the configured forward proxy",
 }
 
@@ -39,8 +40,11 @@ class Pool:
                 outgoing.method, outgoing.target, outgoing.headers, body, connect_s, fresh=fresh
             )
         except CannotConnect as error:
-            raise self._failed("connect", _CONNECT_WORDS[error.why], error.why) from None
-        except (Disconnected, OSError):
+            failure = self._failed("connect", _CONNECT_WORDS[error.why], error.why)
+            # Our own limit says nothing about the provider.
+            failure.healthy = None if error.why == "no_place" else False
+            raise failure from None
+        except Disconnected:
             raise self._failed("disconnect", "closed the connection before it answered", "disconnect") from None
         except Truncated:
             raise self._failed("bad-answer", "closed the connection within the head of its answer", "cut") from None
@@ -76,4 +80,7 @@ def _forward_proxy(scheme: str, host: str) -> str | None:
     if host in ("localhost", "::1") or host.startswith("127."):
         return None
     found = urllib.request.getproxies().get(scheme)
-    return found if found and not urllib.request.proxy_bypass(host) else None
+    if not found or urllib.request.proxy_bypass(host):
+        return None
+    # `host:port` without a scheme is what curl and Python take too.
+    return found if "://" in found else f"http://{found}"

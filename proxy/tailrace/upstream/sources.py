@@ -2,7 +2,6 @@
 
 import asyncio
 import zlib
-from typing import Any
 
 from tailrace.errors import StreamCut, UpstreamError, UpstreamTimeout
 from tailrace.streams import EventSource, Source
@@ -11,6 +10,7 @@ from tailrace.upstream.http1 import Response, Truncated
 from tailrace.upstream.policy import AttemptFailed
 from tailrace.wire.endpoints import Shape
 
+_DECODED_BYTES = 65536
 _LINGER_S = 1.0
 """How long a finished stream's connection may take to end properly before it is closed instead of kept."""
 
@@ -55,6 +55,10 @@ class Body:
         Raises `UpstreamTimeout` after too long a silence, `StreamCut` when the body breaks off.
         """
         while True:
+            if self._decoder is not None and (decoded := self._decoder.decode()):
+                return decoded
+            # The silence of the provider begins when it is listened to, not while the client is slow.
+            self._seen = self._loop.time()
             self._reading = True
             try:
                 chunk = await self._response.readany()
@@ -68,11 +72,10 @@ class Body:
             if self._decoder is None:
                 return chunk
             if not chunk:
-                if not self._decoder.eof:
+                if not self._decoder.complete:
                     raise StreamCut("The provider's compressed answer was cut short.")
                 return b""
-            if decoded := _decode(self._decoder, chunk):
-                return decoded
+            self._decoder.feed(chunk)
 
     def _broken(self) -> UpstreamError:
         if self._stalled:
@@ -115,7 +118,8 @@ class Body:
         try:
             async with asyncio.timeout(_LINGER_S):
                 if await self._response.readany():
-                    self._response.close()
+                    # In the same turn: if this was the end of the body, the connection is in the pool already.
+                    self._response.spoil()
         except (TimeoutError, Truncated):
             self._response.close()
 
@@ -178,12 +182,44 @@ class ProviderBytes(Source):
             self._body.close()
 
 
-def _decode(decoder: Any, chunk: bytes) -> bytes:
-    try:
-        decoded: bytes = decoder.decompress(chunk)
-    except zlib.error:
-        raise StreamCut("The provider's compressed answer is damaged.") from None
-    return decoded
+class _Decoder:
+    """Takes off gzip (of several members too: RFC 1952, 2.2) or deflate, a bounded piece at a time.
+
+    A few bytes may stand for gigabytes: what is decoded is given out in pieces of at most `_DECODED_BYTES`, so that
+    whoever reads can stop.
+    """
+
+    def __init__(self, wbits: int) -> None:
+        self._wbits = wbits
+        self._inner = zlib.decompressobj(wbits)
+        self._left = b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether what came so far is whole."""
+        return self._inner.eof
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next encoded bytes; the ones before must have been decoded."""
+        self._left = chunk
+
+    def decode(self) -> bytes:
+        """The next decoded piece; empty when more input is needed. Raises `StreamCut` for bytes of no such encoding."""
+        while self._left:
+            if self._inner.eof:
+                if not self._left.startswith(b"\x1f"):
+                    # Padding or rubbish behind the last member.
+                    self._left = b""
+                    break
+                self._inner = zlib.decompressobj(self._wbits)
+            try:
+                decoded = self._inner.decompress(self._left, _DECODED_BYTES)
+            except zlib.error:
+                raise StreamCut("The provider's compressed answer is damaged.") from None
+            self._left = self._inner.unconsumed_tail or self._inner.unused_data
+            if decoded:
+                return decoded
+        return b""
 
 
 async def read_whole(body: Body, most_bytes: int) -> bytes:
@@ -204,13 +240,13 @@ async def read_whole(body: Body, most_bytes: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _decoder(encoding: str | None) -> Any:
+def _decoder(encoding: str | None) -> _Decoder | None:
     """A decoder for an encoding nobody asked for (we ask for `identity`); None where there is none."""
     if encoding is None or encoding.lower() in ("", "identity"):
         return None
     if encoding.lower() in ("gzip", "x-gzip"):
-        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+        return _Decoder(16 + zlib.MAX_WBITS)
     if encoding.lower() == "deflate":
-        return zlib.decompressobj()
+        return _Decoder(zlib.MAX_WBITS)
     answer = UpstreamError("The provider used a content encoding that was not asked for and is not known.")
     raise AttemptFailed("bad-answer", answer, error_type="encoding")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from tailrace.exchange import Exchange
+from tailrace.wire import jsonio, sse
 from tailrace.wire.endpoints import EndpointKind
 from tailrace.wire.sse import Event
 
@@ -26,13 +27,15 @@ def with_usage(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def without_usage_chunk(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-    """Drop the chunk that exists only to report usage: `choices` empty and `usage` set.
+    """Drop the chunk that exists only to report usage (`choices` empty), and the report from chunks that bring more.
 
-    Chunks of other kinds keep their `"usage": null`, which some servers send anyway and every client accepts.
+    Chunks keep their `"usage": null`, which some servers send anyway and every client accepts.
     """
     async for event in events:
         if b'"usage"' in event.data:
             told = event.json
-            if isinstance(told, dict) and told.get("usage") is not None and not told.get("choices"):
+            if isinstance(told, dict) and told.get("usage") is not None:
+                if told.get("choices"):
+                    yield sse.parse(sse.encode(jsonio.dumps({k: v for k, v in told.items() if k != "usage"})))
                 continue
         yield event

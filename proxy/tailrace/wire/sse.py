@@ -42,6 +42,11 @@ class FrameSplitter:
         """
         return bytes(self._tail)
 
+    @property
+    def held_bytes(self) -> int:
+        """The size of `rest`, without copying it."""
+        return len(self._tail)
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take the next bytes, give back the frames they completed (often one, often none)."""
         if not self._tail and not self._after_cr and b"\r" not in chunk:

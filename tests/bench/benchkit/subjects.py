@@ -232,6 +232,11 @@ class Tailrace(Subject):
         config: dict[str, object] = {
             "server": {"host": "127.0.0.1", "port": self.port},
             "providers": {"bench": {"base_url": f"http://127.0.0.1:{place.upstream}/v1", "api_key": "test"}},
+            # Both look at every request and find nothing to change: what a chain costs that lets bytes through.
+            "plugins": [
+                {"stream": {"replay_chars_per_s": 1000}},
+                {"defaults": {"rules": [{"models": ["gpt-*"], "max_tokens_cap": 100_000}]}},
+            ],
             "telemetry": {
                 "otlp": {"endpoint": f"http://127.0.0.1:{place.sink}"},
                 "sample_ratio": self.sample_ratio,

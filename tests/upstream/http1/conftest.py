@@ -33,9 +33,9 @@ async def pool():
 def ask():
     """Send a small request with patience."""
 
-    async def send(pool, method="POST", target="/v1/x", body=b"hello", headers=None, connect_s=5.0) -> Response:
+    async def send(pool, method="POST", target="/v1/x", body=b"hello", headers=None, **more) -> Response:
         async with asyncio.timeout(10):
-            return await pool.send(method, target, CIMultiDict(headers or {}), body, connect_s)
+            return await pool.send(method, target, CIMultiDict(headers or {}), body, **{"connect_s": 5.0, **more})
 
     return send
 

@@ -102,7 +102,6 @@ async def test_names_that_do_not_resolve(pool, ask, resolve, error, why):
     assert await failure(ask, pool(80, host="provider.test")) == why
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeError, reason="bug L: a host name that IDNA refuses escapes as UnicodeError")
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".test"])
 async def test_names_that_cannot_be_names(pool, ask, host):
     assert await failure(ask, pool(80, host=host)) == "dns"
@@ -214,9 +213,7 @@ async def test_https_goes_through_a_tunnel(peer, pool, ask, read, server_tls, tr
         assert await read(await ask(connections)) == (b"hello", None)
     pair = base64.b64encode(b"us@er:p:w").decode()
     where = f"127.0.0.1:{provider.port}"
-    assert heads == [
-        f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\nproxy-authorization: Basic {pair}\r\n\r\n".encode()
-    ]
+    assert heads == [f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\nproxy-authorization: Basic {pair}\r\n\r\n".encode()]
     assert b"proxy-authorization" not in provider.got[0] and provider.got[0].startswith(b"POST /v1/x HTTP/1.1\r\n")
 
 
@@ -239,13 +236,11 @@ async def test_a_proxy_that_makes_no_tunnel(peer, pool, ask, until, answer):
     await until(lambda: not forward.running)
 
 
-@pytest.mark.xfail(strict=True, reason="bug L: a forward proxy that is down is reported as the provider's fault")
 async def test_a_proxy_that_is_not_there(pool, ask):
     connections = pool(443, scheme="https", host="provider.test", proxy=f"http://127.0.0.1:{free_port()}")
     assert await failure(ask, connections) == "proxy"
 
 
-@pytest.mark.xfail(strict=True, reason="bug L: an IPv6 address is not bracketed in CONNECT")
 async def test_a_tunnel_to_an_ipv6_address(peer, pool, ask):
     heads = []
     forward = await peer(connect_proxy(0, b"HTTP/1.1 502 No\r\n\r\n", heads=heads))
@@ -269,4 +264,6 @@ async def test_plain_http_asks_the_proxy_for_the_whole_url(peer, pool, ask, read
 )
 def test_proxy_authorization(proxy, pair):
     line = proxy_authorization(proxy)
-    assert line == ("" if pair is None else f"proxy-authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n")
+    assert line == (
+        "" if pair is None else f"proxy-authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+    )

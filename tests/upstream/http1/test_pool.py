@@ -86,22 +86,58 @@ async def test_a_post_works_after_the_provider_closed_the_idle_connection(peer, 
     assert provider.accepted == 2
 
 
-@pytest.mark.parametrize("how", ["half-close", "close", "reset", "surplus"])
-async def test_dead_connections_are_left_out(peer, pool, ask, read, until, how):
+@pytest.mark.parametrize("how", ["half-close", "surplus"])
+async def test_dead_connections_are_left_out(peer, pool, ask, read, how):
     provider = await peer(by_connection)
     connections = pool(provider)
     for response in [await ask(connections, target=f"/v1/{n}") for n in range(3)]:
         await read(response)
     for link in provider.links[1:]:
-        if how == "half-close":
-            link.half_close()
-        elif how == "surplus":
-            link.writer.write(b"H")
-        else:
-            link.writer.close() if how == "close" else link.reset()
-            await link.writer.wait_closed()
+        link.half_close() if how == "half-close" else link.writer.write(b"H")
     response = await ask(connections)
     assert response.headers["x-connection"] == "0"
+    assert await read(response) == HELLO
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_a_provider_that_closes_after_its_answers_is_not_trusted(peer, pool, ask, read, until, how):
+    """It says keep-alive and closes all the same: each request gets a connection of its own, for a while."""
+    provider = await peer(OK)
+    connections = pool(provider)
+    for response in [await ask(connections) for _ in range(3)]:
+        assert await read(response) == HELLO
+    provider.links[2].writer.close() if how == "close" else provider.links[2].reset()
+    await until(lambda: len(provider.running) == 0, "the end of the idle connections")
+    for number in range(3):
+        assert await read(await ask(connections)) == HELLO
+        assert provider.accepted == 4 + number
+
+
+async def test_our_own_closing_is_no_sign_of_mistrust(peer, pool, ask, read, until):
+    provider = await peer(OK)
+    connections = pool(provider, keep_alive_s=0.02)
+    assert await read(await ask(connections)) == HELLO
+    await until(lambda: not provider.running)
+    for _ in range(3):
+        response = await ask(connections)
+        assert await response.readany() == b"hello"
+    assert provider.accepted == 2
+
+
+async def test_fresh_means_unused(peer, pool, ask, read):
+    provider = await peer(OK)
+    connections = pool(provider)
+    assert await read(await ask(connections)) == HELLO
+    assert await read(await ask(connections, fresh=True)) == HELLO
+    assert provider.accepted == 2
+
+
+async def test_a_fresh_connection_counts_too(peer, pool, ask, read):
+    provider = await peer(OK)
+    connections = pool(provider, most=1)
+    assert await read(await ask(connections)) == HELLO
+    response = await ask(connections, fresh=True)
+    assert (provider.accepted, len(provider.running)) == (2, 1)
     assert await read(response) == HELLO
 
 
@@ -138,7 +174,7 @@ async def test_who_waits_too_long_is_told(peer, pool, ask, read):
     busy = await ask(connections)
     with pytest.raises(CannotConnect) as caught:
         await ask(connections, connect_s=0.02)
-    assert caught.value.why == "connect_timeout"
+    assert caught.value.why == "no_place"
     assert await read(busy) == HELLO
     assert await read(await ask(connections)) == HELLO
 

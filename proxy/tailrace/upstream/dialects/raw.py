@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from multidict import CIMultiDict
 
+from tailrace.errors import NotFound
 from tailrace.exchange import Exchange
 from tailrace.upstream.headers import HOP_HEADER, for_provider
 from tailrace.upstream.targets import Target
+from tailrace.wire.endpoints import EndpointKind
 
 ANTHROPIC_VERSION = "2023-06-01"
 
@@ -31,7 +33,7 @@ def outgoing(exchange: Exchange, target: Target, hop: str) -> Outgoing:
     """
     request, provider = exchange.request, target.provider
     headers = for_provider(request.headers)
-    if exchange.endpoint.reads_json:
+    if exchange.endpoint.reads_json or exchange.endpoint.kind is EndpointKind.MODELS:
         # What is read here must not be encoded; the body that goes on was decoded when it came in.
         headers["accept-encoding"] = "identity"
         headers.popall("content-encoding", None)
@@ -69,10 +71,17 @@ def _target(target: Target, path: str, query: str) -> str:
     rest = path.removeprefix("/v1")
     if provider.dialect == "azure":
         root = base if base.endswith("/openai") else f"{base}/openai"
-        deployment = f"/deployments/{quote(target.model, safe='')}" if target.model else ""
-        version = f"api-version={provider.api_version}"
-        return f"{root}{deployment}{rest}?{f'{query}&' if query else ''}{version}"
+        if target.model in (".", ".."):
+            raise NotFound("The model does not exist.", code="model_not_found", param="model")
+        deployment = f"/deployments/{quote(target.model, safe='')}" if target.model and names_deployment(path) else ""
+        kept = [part for part in query.split("&") if part and unquote(part).lower().partition("=")[0] != "api-version"]
+        return f"{root}{deployment}{rest}?{'&'.join([*kept, f'api-version={provider.api_version}'])}"
     return f"{base}{rest}?{query}" if query else f"{base}{rest}"
+
+
+def names_deployment(path: str) -> bool:
+    """Whether Azure takes the model from this path; elsewhere (Responses) it reads the body's."""
+    return path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 
 
 @cache

@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._headers: list[tuple[str, str]] = []
+        self._status = 0
         self._head_bytes = 0
         self._head_done = False
         self._body_less = False
@@ -111,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._keep = False
         self._error: Exception | None = None
         self._begun = False
+        self._unasked = False
 
     # Called by the loop.
 
@@ -161,7 +163,7 @@ class Connection(asyncio.Protocol):
             self._writable.set_result(None)
         if self._parser is None or self._complete:
             return
-        if self._head_done and self._is_close_delimited() and error is None:
+        if self._head_done and self._is_close_delimited() and error is None and not self._aborted:
             self._complete = True
             self._wake()
         elif self._begun:
@@ -181,6 +183,11 @@ class Connection(asyncio.Protocol):
 
     # Called by the parser.
 
+    def on_message_begin(self) -> None:
+        """An answer begins; behind one that is complete it is one that nobody asked for."""
+        if self._complete:
+            self._unasked = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or one trailer, which is dropped."""
         if not self._head_done:
@@ -188,9 +195,10 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is there; an interim one (100, 103) only announces the real one."""
-        parser = self._parser
-        assert parser is not None
-        if 100 <= parser.get_status_code() < 200:
+        if self._parser is None or self._unasked:
+            return
+        self._status = self._parser.get_status_code()
+        if 100 <= self._status < 200:
             self._headers = []
             return
         self._head_done = True
@@ -201,7 +209,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        if not self._body_less:
+        if not self._body_less and not self._unasked:
             self._chunks.append(body)
             self._buffered += len(body)
             if self._waiter is not None:
@@ -241,7 +249,7 @@ class Connection(asyncio.Protocol):
             raise Disconnected("the connection is closed")
         self._reset()
         self._body_less = head_only
-        parser = self._parser = httptools.HttpResponseParser(self)
+        self._parser = httptools.HttpResponseParser(self)
         try:
             if body is None or isinstance(body, bytes):
                 transport.write(head + body if body else head)
@@ -256,7 +264,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         headers: CIMultiDict[str] = CIMultiDict(self._headers)
-        return Response(parser.get_status_code(), headers, self)
+        return Response(self._status, headers, self)
 
     async def _upload(self, body: AsyncIterable[bytes], *, chunked: bool) -> None:
         try:
@@ -298,7 +306,7 @@ class Connection(asyncio.Protocol):
         parser, self._parser = self._parser, None
         uploading, self._uploading = self._uploading, None
         sent_all = uploading is None or uploading.done()
-        if parser is not None and self._keep and sent_all and self._transport is not None:
+        if parser is not None and self._keep and not self._unasked and sent_all and self._transport is not None:
             self.released_at = self._loop.time()
             self._release(self)
         else:

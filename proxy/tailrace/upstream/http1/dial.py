@@ -30,7 +30,7 @@ class Origin:
 class CannotConnect(Exception):
     """No connection could be made; nothing of a request was sent. `why` is a closed set of words for telemetry."""
 
-    def __init__(self, why: Literal["dns", "connect", "tls", "connect_timeout", "proxy"]) -> None:
+    def __init__(self, why: Literal["dns", "connect", "tls", "connect_timeout", "proxy", "no_place"]) -> None:
         super().__init__(why)
         self.why = why
 
@@ -61,7 +61,8 @@ async def dial(origin: Origin, make: Callable[[], P], timeout_s: float) -> P:
     except TimeoutError:
         _close(sock)
         raise CannotConnect("connect_timeout") from None
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
+        # UnicodeError: not a host name at all (IDNA).
         raise CannotConnect("dns") from None
     except ssl.SSLError:
         _close(sock)
@@ -82,12 +83,15 @@ async def _tcp(host: str, port: int) -> socket.socket:
 async def _through_proxy(origin: Origin) -> socket.socket:
     """A tunnel for https (CONNECT); for http a plain connection, whose requests name the whole URL."""
     parts = urlsplit(origin.proxy or "")
-    sock = await _tcp(parts.hostname or "", parts.port or 3128)
+    try:
+        sock = await _tcp(parts.hostname or "", parts.port or 3128)
+    except (OSError, UnicodeError):
+        raise CannotConnect("proxy") from None
     if origin.scheme != "https":
         return sock
     loop = asyncio.get_running_loop()
     try:
-        where = f"{origin.host}:{origin.port}"
+        where = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
         ask = f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\n{proxy_authorization(origin.proxy)}\r\n"
         await loop.sock_sendall(sock, ask.encode("latin-1"))
         answer = b""

@@ -92,8 +92,11 @@ class ConnectionPool:
             async with asyncio.timeout(connect_s):
                 await self._places.acquire()
         except TimeoutError:
-            raise CannotConnect("connect_timeout") from None
+            raise CannotConnect("no_place") from None
         try:
+            if fresh and self._idle:
+                # It takes the place of an idle one.
+                self._idle[0].abort()
             return (None if fresh else self._take()) or await self._dial(max(0.001, until - loop.time()))
         except BaseException:
             self._places.release()
