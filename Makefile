@@ -9,7 +9,6 @@ STAMP := $(VENV)/.installed
 CXX_FOUND := $(shell command -v c++ || command -v g++ || command -v clang++)
 EXTRAS := $(if $(CXX_FOUND),all,litellm,redis,postgres)
 
-export PYTHONWARNDEFAULTENCODING := 0
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 $(STAMP): pyproject.toml deploy/constraints.txt
