@@ -6,7 +6,6 @@ from tailrace.testing import chat_chunk, data
 from tailrace.trail import TraceIds, Trail
 from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
-from tailrace.wire.whole import read_whole
 
 PRICES = PriceTable({"p/m": Price(1_000_000, 2_000_000)})
 WHOLE = {
@@ -30,7 +29,7 @@ def watched(*frames):
 
 
 def test_a_whole_answer(trail):
-    trail.facts = read_whole("chat", WHOLE)
+    trail.answer = ("chat", WHOLE)
     trail.first_chunk_at = 100.5
     outcome = settle(trail, "complete", 200, PRICES, 102.0)
     assert (outcome.state, outcome.status, outcome.duration_s, outcome.first_chunk_s) == ("complete", 200, 2.0, 0.5)
@@ -46,7 +45,7 @@ def test_a_request_that_never_got_to_a_provider(trail):
 
 
 def test_an_unknown_price_is_none(trail):
-    trail.facts = read_whole("chat", WHOLE)
+    trail.answer = ("chat", WHOLE)
     trail.model = "other"
     assert settle(trail, "complete", 200, PRICES, 101.0).cost_usd is None
 

@@ -47,7 +47,7 @@ class Proxy:
             data_dir=Path(config.data_dir),
         )
         self.gateway = Gateway(config, planned, self.services, self.hop, self._secret)
-        recorder = Recorder(
+        self.recorder = Recorder(
             self.services.clock,
             random.Random(),
             telemetry.sample_ratio,
@@ -55,8 +55,8 @@ class Proxy:
             live=telemetry.live,
             listener=telemetry.listener,
         )
-        self.handler = Handler(lambda: self.gateway, config.server, recorder, self.hop)
-        self.admin = Admin(config.admin, lambda: self.handler.draining, telemetry.exposition)
+        self.handler = Handler(lambda: self.gateway, config.server, self.recorder, self.hop)
+        self.admin = Admin(config.admin, lambda: self.handler.draining, self._exposition)
         self._runners: list[web.ServerRunner] = []
         self._sweepers: list[asyncio.Task[None]] = []
         self.port = 0
@@ -70,6 +70,11 @@ class Proxy:
         if self.config.admin.enabled:
             self.admin_port = await self._listen(self.admin, self.config.admin.host, self.config.admin.port, None)
         self.telemetry.start(self)
+
+    def _exposition(self, accept: str) -> Callable[[], tuple[bytes, str]]:
+        """What has ended counts; writing it all out is for a thread."""
+        self.recorder.flush()
+        return lambda: self.telemetry.exposition(accept)
 
     async def _listen(self, handle: Handle, host: str, port: int, sock: socket.socket | None) -> int:
         settings = self.config.server
@@ -117,6 +122,7 @@ class Proxy:
             await runner.cleanup()
         await self.gateway.stop()
         await self.services.tasks.drain(1.0)
+        self.recorder.flush()
         await self.telemetry.stop()
 
 

@@ -7,6 +7,7 @@ from tailrace.exchange import Outcome
 from tailrace.prices import PriceTable
 from tailrace.trail import Trail
 from tailrace.wire.usage import Usage
+from tailrace.wire.whole import read_whole
 
 _CHARS_PER_TOKEN = 4
 
@@ -26,8 +27,8 @@ def settle(
     A stream that broke off before the provider reported its usage is billed all the same: its usage is estimated
     (four characters a token for what was sent, the deltas that came for the answer) and says so.
     """
-    watch, facts = trail.watch, trail.facts
-    told = watch if watch is not None else facts
+    watch = trail.watch
+    told = watch if watch is not None else read_whole(*trail.answer) if trail.answer is not None else None
     usage = told.usage if told is not None else None
     if usage is None and watch is not None and state != "complete":
         usage = Usage(request_bytes // _CHARS_PER_TOKEN, watch.estimated_output_tokens, estimated=True)

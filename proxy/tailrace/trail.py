@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tailrace.wire.watch import StreamWatch
-from tailrace.wire.whole import WholeFacts
 
 if TYPE_CHECKING:
     from tailrace.exchange import Outcome
@@ -71,6 +70,7 @@ class Trail:
     """The mutable memory of one request, shared by all views of its exchange."""
 
     __slots__ = (
+        "answer",
         "attempts",
         "call_ended",
         "call_span_id",
@@ -78,7 +78,6 @@ class Trail:
         "ended",
         "enders",
         "error_type",
-        "facts",
         "first_byte_at",
         "first_chunk_at",
         "model",
@@ -112,8 +111,8 @@ class Trail:
         self.model = ""
         self.status = 0
         self.error_type = ""
-        self.facts: WholeFacts | None = None
-        """What the provider's whole answer said of itself."""
+        self.answer: tuple[str, Any] | None = None
+        """The provider's whole answer as parsed JSON, and its shape; read for its facts when there is time."""
         self.watch: StreamWatch | None = None
         """What the provider's stream said of itself so far."""
 

@@ -11,7 +11,7 @@ def admin(listen):
 
         def exposition(accept):
             accepts.append(accept)
-            return b"metrics 1\n", "text/plain; version=0.0.4"
+            return lambda: (b"metrics 1\n", "text/plain; version=0.0.4")
 
         send = await listen(Admin(Settings(**settings), lambda: draining, exposition))
 

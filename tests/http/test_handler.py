@@ -21,7 +21,7 @@ async def served(listen):
         ended = []
         made = services()
         gateway = Gateway(Config(**sections), [], made, "hop", b"secret")
-        recorder = Recorder(made.clock, random.Random(0), 1.0, [lambda *told: ended.append(told)])
+        recorder = Recorder(made.clock, random.Random(0), 1.0, [lambda *told: ended.append(told)], batch=1)
         handler = Handler(lambda: gateway, Server(**(settings or {})), recorder, "our-hop")
         send = await listen(handler)
         return send, ended, handler

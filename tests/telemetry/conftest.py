@@ -19,7 +19,6 @@ from tailrace.trail import Attempt, PluginScope, TraceIds, Trail
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import CHAT, PASSTHROUGH, Endpoint
 from tailrace.wire.watch import StreamWatch
-from tailrace.wire.whole import read_whole
 
 CANARY = "canary-4f1e"
 KEY = "sk-canary-key-77aa"
@@ -118,7 +117,7 @@ class Story:
 
     def whole(self, body=None):
         self.trail.first_chunk_at = self.trail.attempts[-1].ended
-        self.trail.facts = read_whole(self.endpoint.shape or self.endpoint.kind, ANSWER if body is None else body)
+        self.trail.answer = (self.endpoint.shape or self.endpoint.kind, ANSWER if body is None else body)
         return self
 
     def stream(self, *, usage=True, done=True):

@@ -6,7 +6,7 @@ from tailrace.telemetry.recorder import Recorder
 
 
 def recorder(*sinks, **more):
-    return Recorder(SystemClock(), random.Random(1), 1.0, list(sinks), **more)
+    return Recorder(SystemClock(), random.Random(1), 1.0, list(sinks), batch=1, **more)
 
 
 def test_a_request_begins_and_ends(told):
@@ -17,7 +17,7 @@ def test_a_request_begins_and_ends(told):
     assert trail.request_id.startswith("req_")
     assert trail.trace.sampled
     ended = told["plain"]
-    made.finish(ended.endpoint, None, trail, ended.outcome)
+    made.finish(ended.endpoint, None, trail, lambda: ended.outcome)
     assert heard == [(ended.endpoint, None, trail, ended.outcome)]
     assert not live
 
@@ -30,7 +30,7 @@ def test_a_failing_sink_fails_no_request_and_no_other_sink(told, caplog, canarie
 
     made = recorder(fails, lambda *what: heard.append(what))
     ended = told["plain"]
-    made.finish(ended.endpoint, ended.exchange, ended.trail, ended.outcome)
+    made.finish(ended.endpoint, ended.exchange, ended.trail, lambda: ended.outcome)
     assert len(heard) == 1
     assert "ValueError" in caplog.text
     assert canaries[0] not in caplog.text

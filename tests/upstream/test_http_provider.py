@@ -7,6 +7,7 @@ import pytest
 from tailrace.errors import StreamCut, TailraceError
 from tailrace.testing import chat_text, data, exchange
 from tailrace.wire.endpoints import CHAT, MODELS
+from tailrace.wire.whole import read_whole as read_facts
 
 SSE = "content-type: text/event-stream"
 GOOD = (
@@ -56,7 +57,8 @@ async def test_a_whole_answer(peer, upstream, answer):
     reply = await upstream({"a": provider})(ask)
     assert (reply.status, reply.body, reply.stream) == (200, GOOD, None)
     assert dict(reply.headers) == {"X-Request-Id": "r1"}
-    assert (ask.trail.facts.usage.input_tokens, ask.trail.facts.usage.output_tokens) == (3, 4)
+    usage = read_facts(*ask.trail.answer).usage
+    assert (usage.input_tokens, usage.output_tokens) == (3, 4)
     assert ask.trail.first_chunk_at > 0
     record = ask.trail.attempts[0]
     assert (record.url, record.host, record.status) == (

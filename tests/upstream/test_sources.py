@@ -27,6 +27,10 @@ class Steps:
         self.at_end = False
         self.broken = asyncio.get_running_loop().create_future()
 
+    @property
+    def ready(self):
+        return self.closed or not self.steps or not isinstance(self.steps[0], (int, float))
+
     async def readany(self):
         while self.steps and not self.closed:
             step = self.steps.pop(0)

@@ -10,8 +10,8 @@ from tailrace.errors import NotFound, TailraceError, Unauthorized
 from tailrace.http.respond import error_response
 from tailrace.http.who import token_fits
 
-Exposition = Callable[[str], tuple[bytes, str]]
-"""Takes the scraper's `Accept` header; gives the metrics and their content type."""
+Exposition = Callable[[str], Callable[[], tuple[bytes, str]]]
+"""Takes the scraper's `Accept` header; gives a function, for any thread, of the metrics and their content type."""
 
 
 class Admin:
@@ -39,6 +39,6 @@ class Admin:
             raise Unauthorized("The admin port needs its token.", headers={"www-authenticate": "Bearer"})
         if path == "/metrics" and request.method in ("GET", "HEAD"):
             # In a thread: many label combinations take a while to write out.
-            body, content_type = await asyncio.to_thread(self._exposition, request.headers.get("accept", ""))
+            body, content_type = await asyncio.to_thread(self._exposition(request.headers.get("accept", "")))
             return web.Response(body=body, headers={"content-type": content_type})
         raise NotFound("No such path on the admin port. There are /livez, /readyz and /metrics.")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from aiohttp import web
@@ -195,7 +196,8 @@ class Handler:
         trail, exchange = visit.trail, visit.exchange
         now = trail.ended = gateway.services.clock.monotonic()
         request_bytes = len(exchange.raw) if exchange is not None and exchange.raw is not None else 0
-        outcome = settle(
+        ended = partial(
+            settle,
             trail,
             visit.state,
             visit.status,
@@ -204,9 +206,12 @@ class Handler:
             request_bytes=request_bytes,
             error_type=visit.error_type,
         )
-        for plugin, tell in trail.enders:
-            _tell_end(plugin, tell, outcome)
-        self._recorder.finish(visit.endpoint, exchange, trail, outcome)
+        if trail.enders:
+            outcome = ended()
+            for plugin, tell in trail.enders:
+                _tell_end(plugin, tell, outcome)
+            ended = partial(_same, outcome)
+        self._recorder.finish(visit.endpoint, exchange, trail, ended)
 
     def _health(self, path: str) -> web.Response:
         if path == "/readyz" and self.draining:
@@ -252,6 +257,10 @@ def _tell_end(plugin: str, tell: Callable[[Outcome], None], outcome: Outcome) ->
         tell(outcome)
     except Exception as error:  # noqa: BLE001 - one listener's failure must not keep the others from hearing
         _log.warning("plugin %s failed at the end of a request: %s", plugin, type(error).__name__)
+
+
+def _same(outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def _place(error: BaseException) -> str:

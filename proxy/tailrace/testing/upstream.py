@@ -9,7 +9,6 @@ from tailrace.exchange import Exchange, Reply
 from tailrace.streams import EventSource, Stream
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
-from tailrace.wire.whole import read_whole
 
 Answer = Callable[["FakeUpstream", Exchange], Awaitable[Reply]]
 """One thing the provider does when it is asked; made by `whole`, `events`, `failing`, `hanging`."""
@@ -91,7 +90,7 @@ def whole(
     async def answer(upstream: FakeUpstream, exchange: Exchange) -> Reply:
         await asyncio.sleep(after_s)
         reply = Reply(status, {"content-type": "application/json", **(headers or {})}, raw, origin=origin)
-        exchange.trail.facts = read_whole(exchange.endpoint.shape or "", reply.json())
+        exchange.trail.answer = (exchange.endpoint.shape or "", reply.json())
         return reply
 
     return answer

@@ -23,7 +23,6 @@ from tailrace.upstream.targets import Target
 from tailrace.upstream.usage_option import asks_for_usage, with_usage, without_usage_chunk
 from tailrace.wire import jsonio
 from tailrace.wire.watch import error_of
-from tailrace.wire.whole import read_whole as read_facts
 
 _ERROR_BYTES = 1_048_576
 """Most that is read of an error answer."""
@@ -154,7 +153,7 @@ class HttpProvider:
             raise in_band_error(self._name, told, anthropic=exchange.endpoint.anthropic, our_key=self._our_key)
         trail = exchange.trail
         trail.first_chunk_at = self._clock.monotonic()
-        trail.facts = read_facts(exchange.endpoint.shape or exchange.endpoint.kind, told)
+        trail.answer = (exchange.endpoint.shape or exchange.endpoint.kind, told)
         return Reply(response.status, headers, body, parsed=told)
 
     def _parsed(self, body: bytes) -> dict[str, Any]:

@@ -22,7 +22,18 @@ class Body:
     Time spent waiting for the client does not count as the provider's silence.
     """
 
-    __slots__ = ("_decoder", "_idle_s", "_loop", "_reading", "_response", "_seen", "_stalled", "_timer", "_until")
+    __slots__ = (
+        "_closed",
+        "_decoder",
+        "_idle_s",
+        "_loop",
+        "_reading",
+        "_response",
+        "_seen",
+        "_stalled",
+        "_timer",
+        "_until",
+    )
 
     def __init__(self, response: Response, idle_s: float, until: float, *, decode: bool = True) -> None:
         self._response = response
@@ -32,8 +43,10 @@ class Body:
         self._seen = self._loop.time()
         self._reading = False
         self._stalled = False
+        self._closed = False
         self._decoder = _decoder(response.headers.get("content-encoding")) if decode else None
-        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._due(), self._look)
+        # Set when there is more to come: most whole answers come with their head.
+        self._timer: asyncio.TimerHandle | None = None
 
     def _due(self) -> float:
         return min(self._seen + self._idle_s, self._until)
@@ -49,6 +62,10 @@ class Body:
             self._seen = now
         self._timer = self._loop.call_at(self._due(), self._look)
 
+    def _watch(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_at(self._due(), self._look)
+
     async def read(self) -> bytes:
         """The next bytes, decoded if they were encoded without being asked for; empty at the end.
 
@@ -57,8 +74,10 @@ class Body:
         while True:
             if self._decoder is not None and (decoded := self._decoder.decode()):
                 return decoded
-            # The silence of the provider begins when it is listened to, not while the client is slow.
-            self._seen = self._loop.time()
+            if not self._response.ready:
+                # The silence of the provider begins when it is listened to, not while the client is slow.
+                self._seen = self._loop.time()
+                self._watch()
             self._reading = True
             try:
                 chunk = await self._response.readany()
@@ -68,7 +87,8 @@ class Body:
                 self._reading = False
             if self._stalled:
                 raise self._broken()
-            self._seen = self._loop.time()
+            if not self._response.at_end:
+                self._watch()
             if self._decoder is None:
                 return chunk
             if not chunk:
@@ -95,7 +115,8 @@ class Body:
         return self._response.at_end
 
     def disarm(self) -> None:
-        """Stop the timer."""
+        """Stop the timer; it is not set again."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -25,7 +25,6 @@ from tailrace.upstream.policy import AttemptFailed
 from tailrace.upstream.targets import Target
 from tailrace.wire import jsonio, sse
 from tailrace.wire.endpoints import EndpointKind, Shape
-from tailrace.wire.whole import read_whole as read_facts
 
 T = TypeVar("T")
 
@@ -139,7 +138,7 @@ class LitellmProvider:
             return await self._stream(exchange, aiter(answer), shape, target.deadlines.idle_s)
         told = _plain(answer)
         exchange.trail.first_chunk_at = self._clock.monotonic()
-        exchange.trail.facts = read_facts(shape or exchange.endpoint.kind, told)
+        exchange.trail.answer = (shape or exchange.endpoint.kind, told)
         return Reply(200, {"content-type": "application/json"}, jsonio.dumps(told), parsed=told)
 
     def _arguments(self, exchange: Exchange, target: Target) -> dict[str, Any]:

@@ -51,6 +51,11 @@ class Response:
         """Whether the whole body was read; the connection then serves others."""
         return self._connection is None
 
+    @property
+    def ready(self) -> bool:
+        """Whether `readany` has something to tell without waiting."""
+        return self._connection is None or self._connection.is_ready
+
     async def readany(self) -> bytes:
         """What has come since the last call, at least one byte; empty at the end of the body.
 
@@ -231,6 +236,11 @@ class Connection(asyncio.Protocol):
             return False
         # A FIN that the loop has not got round to yet: without this look (under 1 us) it would swallow a POST.
         return self._poll is None or not self._poll.poll(0)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a piece of the body, its end or an error to be told."""
+        return bool(self._chunks) or self._complete or self._error is not None
 
     @property
     def drained(self) -> bool:
