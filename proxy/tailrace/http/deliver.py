@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -32,8 +32,9 @@ class Delivery:
 class Deliverer:
     """Writes replies. `stopping` is set when the proxy can wait no longer for streams in flight."""
 
-    def __init__(self, write_stall_s: float) -> None:
+    def __init__(self, write_stall_s: float, now: Callable[[], float]) -> None:
         self._write_stall_s = write_stall_s
+        self._now = now
         self.stopping = False
 
     async def deliver(self, request: web.BaseRequest, exchange: Exchange, reply: Reply, *, last: bool) -> Delivery:
@@ -56,8 +57,10 @@ class Deliverer:
         try:
             if stream is None:
                 await response.prepare(request)
-                await self._write(request, response.write_eof(), len(reply.body))
-                exchange.trail.first_byte_at = asyncio.get_running_loop().time()
+                # Before the system call: it wakes the client, and the kernel may let that run first.
+                handed = exchange.trail.first_byte_at = self._now()
+                if await self._write(request, response.write_eof(), len(reply.body)):
+                    exchange.trail.ended = handed
                 if (tell := reply.heard_whole()) is not None:
                     tell()
             else:
@@ -68,7 +71,6 @@ class Deliverer:
         return delivery
 
     async def _stream(self, request: web.BaseRequest, delivery: Delivery, exchange: Exchange, stream: Stream) -> None:
-        loop = asyncio.get_running_loop()
         response = delivery.response
         pieces = stream.open()
         try:
@@ -76,9 +78,9 @@ class Deliverer:
             broke: TailraceError | None = None
             try:
                 async for piece in pieces:
-                    await self._write(request, response.write(piece), len(piece))
                     if not exchange.trail.first_byte_at:
-                        exchange.trail.first_byte_at = loop.time()
+                        exchange.trail.first_byte_at = self._now()
+                    await self._write(request, response.write(piece), len(piece))
             except TailraceError as error:
                 broke = error
             except ConnectionError:
@@ -108,12 +110,14 @@ class Deliverer:
                 await pieces.aclose()
             await stream.aclose()
 
-    def _write(self, request: web.BaseRequest, writing: Coroutine[Any, Any, None], size: int) -> Awaitable[None]:
-        """`writing`, under a timer unless it cannot have to wait for the client."""
+    async def _write(self, request: web.BaseRequest, writing: Coroutine[Any, Any, None], size: int) -> bool:
+        """Await `writing`, under a timer unless it cannot have to wait for the client; True where it could not."""
         transport = request.transport
         if transport is not None and size <= _FREE_BYTES and not _buffered(transport):
-            return writing
-        return self._patiently(request, writing)
+            await writing
+            return True
+        await self._patiently(request, writing)
+        return False
 
     async def _patiently(self, request: web.BaseRequest, writing: Any) -> None:
         """Wait for the client to take what is written, but not for ever."""

@@ -49,7 +49,7 @@ class Handler:
         self._settings = settings
         self._recorder = recorder
         self._hop = hop
-        self._deliverer = Deliverer(settings.write_stall_s)
+        self._deliverer = Deliverer(settings.write_stall_s, gateway().services.clock.monotonic)
         self._tasks: set[asyncio.Task[object]] = set()
         self.draining = False
 
@@ -194,7 +194,7 @@ class Handler:
 
     def _end(self, visit: _Visit, gateway: Gateway) -> None:
         trail, exchange = visit.trail, visit.exchange
-        now = trail.ended = gateway.services.clock.monotonic()
+        now = trail.ended = trail.ended or gateway.services.clock.monotonic()
         request_bytes = len(exchange.raw) if exchange is not None and exchange.raw is not None else 0
         ended = partial(
             settle,
