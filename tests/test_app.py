@@ -10,6 +10,7 @@ import pytest
 from tailrace.app import CannotListen, checked_plan, running
 from tailrace.config import Config, ConfigError, Loaded
 from tailrace.config.load import Places
+from tailrace.gateway import PluginStartFailed
 from tailrace.plugin import Plugin
 from tailrace.registry import GROUP
 from tailrace.sim import SimSettings
@@ -165,7 +166,7 @@ async def test_reload(sim, http, plugins, until_true):
 async def test_a_reload_that_fails_changes_nothing(sim, http, plugins):
     async with running(loaded(sim, plugins=[{"told": None}])) as proxy:
         url, before = f"http://127.0.0.1:{proxy.port}/v1/chat/completions", proxy.gateway
-        with pytest.raises(KeyError):
+        with pytest.raises(PluginStartFailed, match="KeyError"):
             await proxy.reload(loaded(sim, plugins=[{"told": None}, {"broken": None}]))
         with pytest.raises(ConfigError, match="f:7: "):
             await proxy.reload(loaded(sim, plugins=[{"nothing": None}]))
@@ -189,7 +190,7 @@ async def test_a_tenant_stays_the_same_over_a_reload(sim):
 
 
 async def test_a_failed_start_stops_each_plugin_once(sim, plugins):
-    with pytest.raises(KeyError):
+    with pytest.raises(PluginStartFailed, match="KeyError"):
         async with running(loaded(sim, plugins=[{"told": None}, {"broken": None}])):
             raise AssertionError("not reached")
     assert plugins == ["+told", "+broken", "-told"]

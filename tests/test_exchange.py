@@ -50,7 +50,9 @@ def test_the_session():
     other = asked.rewrite({"messages": [{"role": "user", "content": "else"}]})
     assert asked.session == later.session != other.session
     assert exchange(asked.payload, tenant="other").session != asked.session
-    assert exchange({}, headers={"x-tailrace-session": "mine"}).session == "mine"
+    mine = exchange({}, headers={"x-tailrace-session": "mine"})
+    assert mine.session == mine.rewrite({"messages": [{"role": "user", "content": "q"}]}).session != asked.session
+    assert exchange({}, headers={"x-tailrace-session": "mine"}, tenant="other").session != mine.session
 
 
 def test_without_a_plugin_notes_go_nowhere():

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tailrace.config.models import Config
-from tailrace.gateway import Gateway
+from tailrace.gateway import Gateway, PluginStartFailed
 from tailrace.plugin import Plugin, PluginSettings
 from tailrace.registry import Planned
 from tailrace.testing import services, virtual_time
@@ -56,7 +56,7 @@ async def test_in_order_and_back(gateway):
 
 async def test_a_failed_start_stops_those_that_stand(gateway):
     made, told = gateway("a", "b", "c!", "d")
-    with pytest.raises(KeyError):
+    with pytest.raises(PluginStartFailed, match="KeyError"):
         await made.start()
     assert told == ["+a", "+b", "+c", "-b", "-a"]
 
@@ -70,7 +70,7 @@ async def test_a_failed_stop_keeps_nobody_else_open(gateway):
 
 async def test_the_first_failure_is_told(gateway):
     made, told = gateway("a", "b?", "c!")
-    with pytest.raises(KeyError):
+    with pytest.raises(PluginStartFailed, match="KeyError"):
         await made.start()
     assert told == ["+a", "+b", "+c", "-b", "-a"]
 

@@ -8,11 +8,13 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 
-from tailrace.config import Config, ConfigError, Loaded
+from tailrace.config import Config, ConfigError, Loaded, Problem
+from tailrace.config.load import safe_to_listen
 from tailrace.config.models import PriceRow
 from tailrace.gateway import Gateway
 from tailrace.http.admin import Admin
@@ -37,7 +39,9 @@ class Proxy:
 
     def __init__(self, config: Config, planned: list[Planned], telemetry: Telemetry) -> None:
         self.config = config
-        self._started_with = config
+        self.started_with = config
+        self._reloading = asyncio.Lock()
+        self._stopping = False
         self._secret = secrets.token_bytes(32)
         self.hop = secrets.token_hex(8)
         self.telemetry = telemetry
@@ -99,19 +103,30 @@ class Proxy:
         Returns the sections that changed but need a restart. Raises `ConfigError`, or what a plugin's `start` raised;
         the old configuration then stays in force.
         """
+        async with self._reloading:
+            return await self._take_over(loaded)
+
+    async def _take_over(self, loaded: Loaded) -> list[str]:
+        if self._stopping:
+            raise ConfigError([Problem((), "the proxy is shutting down")])
+        # The addresses stay as they were opened, whatever the file says now.
+        opened = {"server": self.started_with.server, "admin": self.started_with.admin}
+        safe_to_listen(replace(loaded, config=loaded.config.model_copy(update=opened)))
         planned = checked_plan(loaded)
         fresh = Gateway(loaded.config, planned, self.services, self.hop, self._secret)
         await fresh.start()
         old, self.gateway = self.gateway, fresh
         self.services.tasks.spawn(old.stop(wait_s=old.config.upstream.total_s), "old-gateway")
         fixed = ("server", "admin", "telemetry", "data_dir", "prices")
-        changed = [name for name in fixed if getattr(loaded.config, name) != getattr(self._started_with, name)]
+        changed = [name for name in fixed if getattr(loaded.config, name) != getattr(self.started_with, name)]
         self.config = loaded.config
         return changed
 
     async def stop(self, drain_s: float | None = None) -> None:
         """Stop listening, drain, and close everything in the reverse order of opening."""
         self.handler.draining = True
+        async with self._reloading:
+            self._stopping = True
         for runner in self._runners[:1]:
             for site in list(runner.sites):
                 await site.stop()

@@ -4,7 +4,7 @@ those that fail.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tailrace.clock import Clock
@@ -60,13 +60,14 @@ class Chain:
         if not wanted <= self._skippable:
             fixed, unknown = wanted & self._names - self._skippable, wanted - self._names
             known = ", ".join(sorted(self._skippable)) or "none"
+            code = "unknown_plugin" if unknown else "not_skippable"
             if unknown:
                 message = (
                     f"x-tailrace-skip names a plugin that is not configured. Plugins that may be skipped: {known}."
                 )
             else:
                 message = f"x-tailrace-skip: {', '.join(sorted(fixed))} cannot be skipped."
-            raise BadRequest(message, code="unknown_plugin", param="x-tailrace-skip")
+            raise BadRequest(message, code=code, param="x-tailrace-skip")
         return wanted
 
     async def run(self, exchange: Exchange) -> Reply:
@@ -145,6 +146,9 @@ class _Visit:
         self._finish()
         if scope.action is None:
             self._infer(reply)
+        if not plugin.fail_open and reply.stream is not None:
+            below = self._reply.stream if self._reply is not None else None
+            reply = replace(reply, stream=reply.stream.strict_from(len(below.stages) if below is not None else 0))
         return reply
 
     def _is_refusal(self, plugin: AnyPlugin, error: TailraceError) -> bool:

@@ -91,6 +91,15 @@ class Unauthorized(TailraceError):
     permanent = True
 
 
+class Forbidden(TailraceError):
+    """The caller is known, but may not do this."""
+
+    status = 403
+    kind = "invalid_request_error"
+    code = "forbidden"
+    permanent = True
+
+
 class NotFound(TailraceError):
     """No such path, or no such model."""
 

@@ -83,8 +83,8 @@ class Exchange:
 
     @property
     def session(self) -> str:
-        """The session's id: the client's own, or a hash of what stays the same from turn to turn."""
-        return self.request.session_hint or derive_session(self.tenant, self.payload)
+        """The session's id, of this tenant alone: from the client's own, or from what stays the same every turn."""
+        return derive_session(self.tenant, self.request.session_hint, self.payload)
 
     def body(self) -> bytes:
         """The JSON body to send on: the client's own bytes unless a plugin rewrote it. Encoded at most once."""

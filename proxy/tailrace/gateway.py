@@ -15,6 +15,14 @@ from tailrace.upstream.call import Upstream
 _log = logging.getLogger("tailrace")
 
 
+class PluginStartFailed(Exception):
+    """A plugin could not start; the text names it. Its own words are told: they are meant for the operator."""
+
+    def __init__(self, plugin: str, error: Exception) -> None:
+        super().__init__(f"the plugin {plugin} could not start: {type(error).__name__}: {error}")
+        self.plugin = plugin
+
+
 class Gateway:
     """Serves requests from `start` to `stop`. Requests hold it by `serving`, so that a reload cuts none."""
 
@@ -41,7 +49,10 @@ class Gateway:
         """Start the plugins in order; if one fails, those already started are stopped and the error goes on."""
         try:
             for plugin in self.plugins:
-                await plugin.start()
+                try:
+                    await plugin.start()
+                except Exception as error:
+                    raise PluginStartFailed(plugin.name, error) from error
                 self._started.append(plugin)
         except BaseException:
             await self._stop_started()

@@ -56,6 +56,8 @@ class Stage:
 
     wrap: Wrap | None = None
     tap: Tap | None = None
+    strict: bool = False
+    """Whether the stream must not go on without the wrap: it is one of a plugin that guards something."""
 
 
 class Source(ABC):
@@ -291,10 +293,15 @@ class Stream:
         items: AsyncIterator[Event | bytes] = source.frames()
         for stage in stages:
             if stage.wrap is not None:
-                items = _guarded(stage.wrap, _as_events(items))
+                items = _guarded(stage.wrap, _as_events(items), strict=stage.strict)
             elif stage.tap is not None:
                 items = _tapped(_as_events(items), stage.tap)
         return _as_bytes(items)
+
+    def strict_from(self, position: int) -> "Stream":
+        """The stream with the stages from `position` on made strict."""
+        stages = self.stages
+        return replace(self, stages=stages[:position] + tuple(replace(s, strict=True) for s in stages[position:]))
 
     async def aclose(self) -> None:
         """Let go of the source."""
@@ -333,11 +340,12 @@ _MOST_TAKEN = 256
 """Events remembered of a wrap that takes more than it gives: beyond that it drops them on purpose."""
 
 
-async def _guarded(wrap: Wrap, events: AsyncIterator[Event]) -> AsyncIterator[Event | bytes]:
+async def _guarded(wrap: Wrap, events: AsyncIterator[Event], *, strict: bool) -> AsyncIterator[Event | bytes]:
     """Run a plugin's wrap so that its failure costs its own work and not the answer.
 
     Events it took and did not give out are passed on as they were, and so is all that follows; also when it ends before
-    the stream does. A `TailraceError` it raises itself is meant for the client and ends the stream in-band.
+    the stream does; with `strict` the stream ends in-band instead. A `TailraceError` it raises itself is meant for the
+    client and ends the stream in-band.
     """
     taken: list[Event] = []
     broke: list[Exception] = []
@@ -371,6 +379,9 @@ async def _guarded(wrap: Wrap, events: AsyncIterator[Event]) -> AsyncIterator[Ev
         if broke:
             raise broke[0] from None
         why = f"failed ({type(error).__name__})"
+    if strict and (why.startswith("failed") or not ended):
+        _log.error("a guarding stream wrap %s: the stream is ended", why)
+        raise TailraceError("A plugin that guards this stream failed.", status=503, code="plugin_failed")
     if ended:
         if why.startswith("failed"):
             for event in taken:

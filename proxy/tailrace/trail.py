@@ -40,11 +40,15 @@ class PluginScope:
 
     def shown(self) -> str:
         """The plugin's entry in `x-tailrace-chain`."""
+        label = self.label
+        if not (label.isascii() and label.isprintable()):
+            # A label may hold a model's name, which is a client's own text, and this is a header.
+            label = "".join(c if c.isascii() and c.isprintable() else "?" for c in label)
         if self.action == "acted":
-            return self.label
+            return label
         if self.action == "stood-aside":
-            return f"stood-aside({self.label})"
-        return f"{self.action}({self.label})" if self.label else str(self.action)
+            return f"stood-aside({label})"
+        return f"{self.action}({label})" if label else str(self.action)
 
 
 @dataclass(slots=True)

@@ -189,6 +189,10 @@ def test_dates_and_words_are_text(write):
     assert (config.providers["o"].api_version, config.preset) == ("2024-10-21", "off")
 
 
+def test_a_bare_name_is_a_plugin_without_settings(write):
+    assert load(write("plugins: [stream, defaults: {}]\n")).config.plugins == [{"stream": None}, {"defaults": {}}]
+
+
 # Where strangers could spend the operator's money.
 
 OURS = "providers: {o: {base_url: http://h, api_key: k}}\n"

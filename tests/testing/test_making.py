@@ -18,7 +18,7 @@ class Sized(Plugin[Settings]):
 def test_an_exchange_is_what_the_handler_makes():
     made = exchange({"model": "m", "stream": True}, headers={"X-Tailrace-Session": "s", "x-tailrace-no-store": ""})
     assert made.raw == b'{"model":"m","stream":true}' == made.body()
-    assert (made.model, made.stream, made.session, made.tenant) == ("m", True, "s", "tenant")
+    assert (made.model, made.stream, made.request.session_hint, made.tenant) == ("m", True, "s", "tenant")
     assert made.request.no_store
     assert made.request.headers["x-TAILRACE-session"] == "s"
     assert (made.request.method, made.request.path) == ("POST", "/v1/chat/completions")

@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,21 +50,29 @@ def serve(path: str | None, host: str | None, port: int | None) -> None:
 def _run(loaded: "Loaded", path: str | None) -> int:
     from tailrace.app import CannotListen
     from tailrace.config import ConfigError
+    from tailrace.gateway import PluginStartFailed
 
     try:
-        try:
-            import uvloop
-
-            return uvloop.run(_serve(loaded, path))
-        except ImportError:
-            return asyncio.run(_serve(loaded, path))
+        return _runner()(_serve(loaded, path))
     except ConfigError as error:
         exit_with(error)
+    except PluginStartFailed as error:
+        click.echo(f"tailrace: {error}", err=True)
+        return 1
     except CannotListen as error:
         click.echo(f"tailrace: {error}. Choose another with --port, or stop what listens there.", err=True)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
+    """uvloop where there is one, else asyncio."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
 
 
 async def _serve(loaded: "Loaded", path: str | None) -> int:
@@ -145,16 +154,13 @@ async def _reload(proxy: "Proxy", path: str | None) -> None:
 
     from tailrace.config import ConfigError, load
     from tailrace.config.implied import with_implied
-    from tailrace.config.load import safe_to_listen
 
     try:
         loaded = load(path)
         config, _ = with_implied(loaded.config, os.environ)
         if not config.providers:
             config = config.model_copy(update={"providers": proxy.config.providers})
-        loaded = replace(loaded, config=config)
-        safe_to_listen(loaded)
-        changed = await proxy.reload(loaded)
+        changed = await proxy.reload(replace(loaded, config=config))
     except ConfigError as error:
         _log.error("reload refused, the old configuration stays: %s", error)
     except Exception as error:  # noqa: BLE001 - a plugin's start may raise anything; the proxy goes on as it was

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tailrace.config.models import Config, Provider
+from tailrace.config.models import Config
 from tailrace.config.problems import ConfigError, Problem, from_validation, nearest
 from tailrace.config.problems import Path as KeyPath
 from tailrace.config.yaml12 import Loader
@@ -219,12 +219,6 @@ def _references(config: Config) -> list[Problem]:
     return problems
 
 
-def _spends_ours(provider: Provider) -> bool:
-    """Whether requests to the provider carry a credential of the operator; litellm finds its own in the environment."""
-    in_headers = any(word in name.lower() for name in provider.headers for word in ("auth", "key", "token", "secret"))
-    return provider.api_key is not None or in_headers or provider.dialect == "litellm"
-
-
 def safe_to_listen(loaded: Loaded) -> None:
     """Refuse to listen where strangers could spend the operator's money; raises `ConfigError`.
 
@@ -232,7 +226,7 @@ def safe_to_listen(loaded: Loaded) -> None:
     """
     config = loaded.config
     problems = []
-    owned = [name for name, provider in config.providers.items() if _spends_ours(provider)]
+    owned = [name for name, provider in config.providers.items() if provider.is_ours]
     if config.server.host not in _LOOPBACK and owned and not config.keys.static:
         message = (
             f"listens beyond loopback with your own key for {', '.join(owned)} and no client keys: anyone could spend "

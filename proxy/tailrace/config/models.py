@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tailrace.config.values import Count, HttpUrl, Port, Seconds, Secret, Share
@@ -119,6 +119,16 @@ class Provider(Section):
     keep_alive_s: Seconds = 4.0
     """Idle connections are dropped after this time; keep it below the provider's own."""
 
+    passthrough: bool | None = None
+    """Whether paths beside the model calls (files, batches, stored responses …) go through. If not set they do, unless
+    several tenants of `keys` share your key here: they would see each other's files."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether requests carry a credential of the operator; litellm finds its own in the environment."""
+        in_headers = any(word in name.lower() for name in self.headers for word in ("auth", "key", "token", "secret"))
+        return self.api_key is not None or in_headers or self.dialect == "litellm"
+
     @model_validator(mode="after")
     def _complete(self) -> "Provider":
         if self.dialect != "litellm" and self.base_url is None:
@@ -220,6 +230,16 @@ class Config(BaseSettings):
     """Folder for what must outlast a restart."""
     preset: Literal["off"] = "off"
     """A named set of plugins; `off` is pure passthrough with traces."""
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _bare_names(cls, given: Any) -> Any:
+        """`- stream` is `- stream: {}`."""
+        return (
+            [{entry: None} if isinstance(entry, str) else entry for entry in given]
+            if isinstance(given, list)
+            else given
+        )
 
     @classmethod
     def settings_customise_sources(

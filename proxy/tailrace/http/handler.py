@@ -74,7 +74,8 @@ class Handler:
         try:
             return await self._serve(request, visit, gateway)
         except (asyncio.CancelledError, ConnectionError):
-            visit.state = "client_left"
+            if visit.state == "complete":
+                visit.state = "client_left"
             visit.status = visit.status or 499
             raise
         finally:
@@ -107,14 +108,25 @@ class Handler:
             place = _place(error)
             _log.error("request %s failed: %s at %s", visit.trail.request_id, type(error).__name__, place)
             return await self._tell(request, visit, TailraceError("The proxy failed to serve this request."))
-        delivery = await self._deliverer.deliver(request, exchange, reply, last=self.draining)
+        try:
+            delivery = await self._deliverer.deliver(request, exchange, reply, last=self.draining)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            # Part of the answer may be on its way: there is no honest way to go on but to break the connection.
+            await reply.aclose()
+            _log.error("request %s broke: %s at %s", visit.trail.request_id, type(error).__name__, _place(error))
+            visit.state, visit.error_type, visit.status = "failed", "internal_error", 500
+            if request.transport is not None:
+                request.transport.close()
+            raise ConnectionResetError("the answer could not be written") from None
         visit.state, visit.error_type = delivery.state, delivery.error_type
         return delivery.response
 
     async def _exchange(self, request: web.BaseRequest, visit: _Visit, gateway: Gateway) -> Exchange:
         """Find the endpoint, admit the caller, read the body once."""
         headers, trail = request.headers, visit.trail
-        raw_path, _, query = _target(request).partition("?")
+        raw_path, _, query = request.raw_path.partition("?")
         found = match(request.method, raw_path)
         if isinstance(found, NoEndpoint):
             if raw_path.startswith("/v1/messages"):
@@ -221,19 +233,17 @@ class Handler:
     async def drain(self, timeout_s: float) -> None:
         """Let what is in flight finish for `timeout_s` seconds, then end it: streams in-band, the rest with 503."""
         self.draining = True
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        # Again and again: requests may still come in on connections that are kept alive.
+        while self._tasks and (left_s := until - loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)
         if self._tasks:
             self._deliverer.stopping = True
             left = list(self._tasks)
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=5.0)
-
-
-def _target(request: web.BaseRequest) -> str:
-    """The request target as the client spelled it; an absolute form (`GET http://host/…`) is no path and stays so."""
-    return request.raw_path
 
 
 def _no_endpoint(found: NoEndpoint) -> TailraceError:

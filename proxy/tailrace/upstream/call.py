@@ -18,6 +18,7 @@ from tailrace.upstream.http_provider import HttpProvider
 from tailrace.upstream.policy import Again, AttemptFailed, RetryBudget, again, backoff_s, is_permanent, leaves
 from tailrace.upstream.pool import first_event_timeout
 from tailrace.upstream.targets import Target, Targets
+from tailrace.wire.endpoints import EndpointKind
 
 
 class ProviderCaller(Protocol):
@@ -60,7 +61,12 @@ class Upstream:
     async def __call__(self, exchange: Exchange) -> Reply:
         """Bring an answer, or raise the `TailraceError` that tells the client why there is none."""
         if exchange.upload is not None or not exchange.endpoint.reads_json:
-            targets = [self.targets.of_provider(self.targets.default_provider(exchange.endpoint))]
+            targets = [
+                self.targets.of_provider(
+                    self.targets.default_provider(exchange.endpoint),
+                    lists_models=exchange.endpoint.kind is EndpointKind.MODELS,
+                )
+            ]
         else:
             targets = self.breaker.order(self.targets.find(exchange.model, exchange.endpoint))
         trail = exchange.trail

@@ -40,7 +40,7 @@ class HttpProvider:
         self._tasks = tasks
         self._clock = clock
         self._hop = hop
-        self._our_key = provider.api_key is not None
+        self._our_key = provider.is_ours
         self._pool = Pool(name, provider)
 
     async def aclose(self) -> None:

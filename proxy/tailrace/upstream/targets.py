@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tailrace.config.models import Config, DeadlineOverrides, Deadlines, Provider
-from tailrace.errors import NotFound
+from tailrace.errors import Forbidden, NotFound
 from tailrace.wire.endpoints import Endpoint
 
 
@@ -64,8 +64,16 @@ class Targets:
             raise NotFound(f"No provider {kind}is configured.", code="no_provider")
         return name
 
-    def of_provider(self, name: str) -> Target:
-        """A target that names no model, for passthrough."""
+    def of_provider(self, name: str, *, lists_models: bool = False) -> Target:
+        """A target that names no model, for passthrough; raises `Forbidden` where tenants would meet there."""
+        provider = self._config.providers[name]
+        shared = provider.is_ours and len(self._config.keys.static) > 1
+        refused = provider.passthrough is False or (provider.passthrough is None and shared)
+        if refused and not lists_models:
+            raise Forbidden(
+                f"Only model calls go to the provider {name!r}: its account is shared by several tenants. The operator "
+                "may allow the rest with providers.*.passthrough.",
+            )
         return Target(name, self._config.providers[name], "", self._base[name])
 
     def _configured(self, target: str, overrides: DeadlineOverrides) -> Target:

@@ -83,6 +83,9 @@ _POST_ONLY = frozenset({"/v1/completions", "/v1/embeddings", "/v1/messages", "/v
 _SAFE_PATH = re.compile(r"/v1(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+/?")
 # Dot segments and encoded separators: what a provider's own router would read as another path.
 _HOSTILE = re.compile(r"(?:^|/)(?:\.|%2e)(?:\.|%2e)?(?:/|$)|%2f|%5c|%00|%0a|%0d", re.IGNORECASE)
+# RFC 3986, section 2.3: escaping these makes another spelling of the same path.
+_ESCAPED = re.compile(r"%(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
+_ELSEWHERE = re.compile(r"/(?:completions|embeddings|messages|messages/count_tokens|v1/responses)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +104,23 @@ def match(method: str, raw_path: str) -> Endpoint | NoEndpoint:
     segments, encoded slashes, empty segments) is refused, never normalised: the check and the provider would else
     disagree on what was asked.
     """
-    exact = _POSTS.get(raw_path)
+    bare = raw_path.rstrip("/")
+    exact = _POSTS.get(bare)
     if exact is not None:
         if method == "POST":
             return exact
-        if raw_path in _POST_ONLY:
-            return NoEndpoint(405, f"{raw_path} takes POST, not {method}.", "POST")
+        if bare in _POST_ONLY:
+            return NoEndpoint(405, f"{bare} takes POST, not {method}.", "POST")
         return PASSTHROUGH
-    if raw_path == "/v1/models" and method in ("GET", "HEAD"):
+    if bare == "/v1/models" and method in ("GET", "HEAD"):
         return MODELS
     if not raw_path.startswith("/v1/"):
         return NoEndpoint(404, "No such path. The API is served under /v1.")
     if _HOSTILE.search(raw_path) or not _SAFE_PATH.fullmatch(raw_path):
         return NoEndpoint(400, "The path is not in a normal form (dot, empty or encoded-slash segments).")
+    if _ESCAPED.search(raw_path):
+        return NoEndpoint(400, "The path is not in a normal form (it escapes characters that need no escape).")
+    if method == "POST" and _ELSEWHERE.search(bare):
+        # Under another spelling or prefix a provider may still call a model: past the plugins and the model list.
+        return NoEndpoint(404, "Models are called at /v1/chat/completions and its siblings, spelled like that.")
     return ANTHROPIC_PASSTHROUGH if raw_path.startswith("/v1/messages/") else PASSTHROUGH

@@ -26,8 +26,12 @@ def given_session(header: str | None, payload: Mapping[str, Any]) -> str | None:
     return None
 
 
-def derive_session(tenant: str, payload: Mapping[str, Any]) -> str:
-    """A session id for a client that gave none: a hash of tenant, system prompt, tools and first user message."""
+def derive_session(tenant: str, given: str | None, payload: Mapping[str, Any]) -> str:
+    """The key of a session: a hash of the tenant and the id the client gave; without one, of the tenant, the system
+    prompt, the tools and the first user message. Two tenants never share one, whatever they send.
+    """
+    if given is not None:
+        return hashlib.blake2b(jsonio.dumps([tenant, given]), digest_size=16).hexdigest()
     messages = payload.get("messages")
     if not isinstance(messages, list):
         messages = payload.get("input")

@@ -35,30 +35,67 @@ CALLS: Mapping[EndpointKind, str] = {
 }
 """litellm's function for each endpoint it serves."""
 
-# Parameters by which litellm would send the request, or the credentials, somewhere else: never from a client.
-_NEVER_FROM_CLIENT = frozenset(
-    {
-        "api_base",
-        "api_key",
-        "api_type",
-        "api_version",
-        "base_url",
-        "callbacks",
-        "client",
-        "custom_llm_provider",
-        "deployment_id",
-        "extra_headers",
-        "fallbacks",
-        "headers",
-        "metadata_callbacks",
-        "mock_response",
-        "num_retries",
-        "organization",
-        "success_callback",
-        "failure_callback",
-        "timeout",
-    }
+_SAMPLING = frozenset(
+    [
+        "model",
+        "stream",
+        "stream_options",
+        "temperature",
+        "top_p",
+        "n",
+        "stop",
+        "max_tokens",
+        "max_completion_tokens",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "seed",
+        "user",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "functions",
+        "function_call",
+        "response_format",
+        "reasoning_effort",
+        "thinking",
+        "modalities",
+        "audio",
+        "prediction",
+        "service_tier",
+        "metadata",
+        "store",
+        "verbosity",
+        "web_search_options",
+        "safety_identifier",
+        "prompt_cache_key",
+    ]
 )
+PARAMETERS: Mapping[EndpointKind, frozenset[str]] = {
+    EndpointKind.CHAT: _SAMPLING | {"messages"},
+    EndpointKind.RESPONSES: _SAMPLING
+    | frozenset(
+        [
+            "input",
+            "instructions",
+            "max_output_tokens",
+            "max_tool_calls",
+            "previous_response_id",
+            "reasoning",
+            "text",
+            "truncation",
+            "include",
+            "background",
+            "conversation",
+            "prompt",
+        ]
+    ),
+    EndpointKind.EMBEDDINGS: frozenset(["model", "input", "dimensions", "encoding_format", "user"]),
+}
+"""What of a client's body reaches litellm: the protocols' own fields. litellm takes hundreds of others as arguments, by
+which a request and the operator's credentials with it could be sent anywhere (`api_base`, `aws_sts_endpoint` …)."""
 
 
 class Worker:
@@ -143,7 +180,8 @@ class LitellmProvider:
 
     def _arguments(self, exchange: Exchange, target: Target) -> dict[str, Any]:
         provider = self._provider
-        arguments = {key: value for key, value in exchange.payload.items() if key not in _NEVER_FROM_CLIENT}
+        known = PARAMETERS[exchange.endpoint.kind]
+        arguments = {key: value for key, value in exchange.payload.items() if key in known}
         arguments["model"] = f"{provider.litellm_provider or self._name}/{target.model}"
         arguments["num_retries"] = 0
         arguments["timeout"] = target.deadlines.total_s
@@ -163,13 +201,17 @@ class LitellmProvider:
         source = LitellmEvents(shape, chunks, idle_s, choices if isinstance(choices, int) else 1)
         try:
             first = await source.first_event()
-        except UpstreamError as error:
-            raise AttemptFailed("bad-answer", error, error_type=error.error_type) from None
-        except Exception as error:  # noqa: BLE001 - as above: a provider's refusal may come with the first chunk
-            raise self._failure(error, exchange) from None
-        if first is None:
-            answer = UpstreamError(f"The provider {self._name!r} ended its stream before the first event.")
-            raise AttemptFailed("bad-answer", answer, error_type="cut")
+            if first is None:
+                raise UpstreamError(f"The provider {self._name!r} ended its stream before the first event.")
+        except BaseException as error:
+            # Also a client that leaves meanwhile: the provider must not go on answering.
+            await asyncio.shield(source.aclose())
+            if isinstance(error, UpstreamError):
+                raise AttemptFailed("bad-answer", error, error_type=error.error_type) from None
+            if isinstance(error, Exception):
+                # A provider's refusal may come with the first chunk.
+                raise self._failure(error, exchange) from None
+            raise
         exchange.trail.first_chunk_at = self._clock.monotonic()
         exchange.trail.watch = source.watch
         return Reply(200, {"content-type": "text/event-stream; charset=utf-8"}, stream=Stream(source))
@@ -195,7 +237,7 @@ class LitellmProvider:
             status,
             headers,
             jsonio.dumps(told),
-            our_key=self._provider.api_key is not None,
+            our_key=self._provider.api_key is not None or exchange.request.credential is None,
             anthropic=exchange.endpoint.anthropic,
             wall_s=self._clock.wall_ns() / 1e9,
         )

@@ -45,7 +45,7 @@ def outgoing(exchange: Exchange, target: Target, hop: str) -> Outgoing:
         headers.update({name: value.get_secret_value() for name, value in provider.headers.items()})
     if provider.api_key is not None:
         _set_credential(headers, provider.dialect, provider.api_key.get_secret_value())
-    elif request.credential is not None:
+    elif request.credential is not None and not provider.is_ours:
         _set_credential(headers, provider.dialect, request.credential)
     if provider.dialect == "anthropic" and "anthropic-version" not in headers:
         headers["anthropic-version"] = ANTHROPIC_VERSION
