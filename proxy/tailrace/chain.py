@@ -70,24 +70,21 @@ class Chain:
             raise BadRequest(message, code=code, param="x-tailrace-skip")
         return wanted
 
-    async def run(self, exchange: Exchange) -> Reply:
+    def run(self, exchange: Exchange) -> Awaitable[Reply]:
         """Take the exchange through the plugins of its endpoint and to the provider."""
-        steps = self._compiled[exchange.request.endpoint.kind]
-        if not steps:
-            return await self._upstream(exchange)
-        return await self._step(steps, 0, exchange)
+        return self._step(self._compiled[exchange.request.endpoint.kind], 0, exchange)
 
-    async def _step(self, steps: tuple[AnyPlugin, ...], position: int, exchange: Exchange) -> Reply:
+    def _step(self, steps: tuple[AnyPlugin, ...], position: int, exchange: Exchange) -> Awaitable[Reply]:
+        """The rest of the chain from `position` on, to be awaited; no coroutine of its own, every request passes here."""
         if position == len(steps):
-            return await self._upstream(exchange)
+            return self._upstream(exchange)
         plugin = steps[position]
         scope = PluginScope(plugin.name, self._now())
         exchange.trail.scopes.append(scope)
         if plugin.name in exchange.request.skip:
             scope.action, scope.ended = "skipped", scope.started
-            return await self._step(steps, position + 1, exchange)
-        visit = _Visit(self, steps, position, exchange.seen_by(scope), scope)
-        return await visit.run(plugin)
+            return self._step(steps, position + 1, exchange)
+        return _Visit(self, steps, position, exchange.seen_by(scope), scope).run(plugin)
 
 
 class _Visit:
