@@ -75,7 +75,7 @@ class Chain:
         return self._step(self._compiled[exchange.request.endpoint.kind], 0, exchange)
 
     def _step(self, steps: tuple[AnyPlugin, ...], position: int, exchange: Exchange) -> Awaitable[Reply]:
-        """The rest of the chain from `position` on, to be awaited; no coroutine of its own, every request passes here."""
+        """The rest of the chain from `position` on, to be awaited; no coroutine of its own: every request passes."""
         if position == len(steps):
             return self._upstream(exchange)
         plugin = steps[position]
