@@ -71,18 +71,24 @@ async def test_a_head_that_does_not_come_is_swept(listen):
 
 
 async def test_a_slow_body_is_not_a_slow_head(listen):
-    send = await listen(echo, header_timeout_s=0.05)
-    sweeping = asyncio.get_running_loop().create_task(send.server.sweep())
+    served = asyncio.Event()
+
+    async def slow(request):
+        served.set()
+        return await echo(request)
+
+    send = await listen(slow, header_timeout_s=10)
+    reader, writer = await asyncio.open_connection("127.0.0.1", send.port)
+    writer.write(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nab")
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", send.port)
-        writer.write(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nab")
-        await asyncio.sleep(0.2)
+        await asyncio.wait_for(served.wait(), 10)
+        [connection] = send.server.connections
+        assert connection.head_since == 0.0, "the sweep would take the body for a head"
         writer.write(b"cd")
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
         assert head.startswith(b"HTTP/1.1 200") and await reader.readexactly(4) == b"abcd"
-        writer.close()
     finally:
-        sweeping.cancel()
+        writer.close()
 
 
 def test_the_c_parser_is_asserted(monkeypatch):
