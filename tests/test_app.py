@@ -41,7 +41,7 @@ async def http():
 
 def loaded(sim=None, **sections):
     config = {
-        "server": {"port": 0}, "admin": {"port": 0}, "telemetry": {"log": "off"},
+        "server": {"port": 0}, "admin": {"port": 0}, "telemetry": {"log": "off"}, "preset": "off",
         "providers": {"sim": {"base_url": sim.url}} if sim else {},
     }  # fmt: skip
     return Loaded(Config(**{**config, **sections}), Places("f", {("plugins", 0): 7}))

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tailrace.clock import SystemClock
 from tailrace.config import Config, ConfigError, Loaded, Problem
 from tailrace.config.load import safe_to_listen
 from tailrace.config.models import PriceRow
+from tailrace.config.presets import chain_of
+from tailrace.embed import make_embedder
 from tailrace.gateway import Gateway
 from tailrace.http.admin import Admin
 from tailrace.http.handler import Handler
@@ -23,6 +26,7 @@ from tailrace.http.server import Handle, Server
 from tailrace.plugin import Services
 from tailrace.prices import Price, PriceTable
 from tailrace.registry import Planned, plan
+from tailrace.secret import kept_secret
 from tailrace.tasks import Tasks
 from tailrace.telemetry.recorder import Recorder
 from tailrace.telemetry.setup import Telemetry, set_up
@@ -42,13 +46,16 @@ class Proxy:
         self.started_with = config
         self._reloading = asyncio.Lock()
         self._stopping = False
-        self._secret = secrets.token_bytes(32)
+        # What was kept on disk for a tenant must be found again under the same name after a restart.
+        self._secret = kept_secret(Path(config.data_dir)) if planned else secrets.token_bytes(32)
         self.hop = secrets.token_hex(8)
         self.telemetry = telemetry
+        tasks = Tasks()
         self.services = Services(
-            tasks=Tasks(),
+            tasks=tasks,
             prices=PriceTable.shipped(_prices(config)),
             data_dir=Path(config.data_dir),
+            embedder=make_embedder(config.embedder, tasks, SystemClock()),
         )
         self.gateway = Gateway(config, planned, self.services, self.hop, self._secret)
         self.recorder = Recorder(
@@ -60,7 +67,7 @@ class Proxy:
             listener=telemetry.listener,
         )
         self.handler = Handler(lambda: self.gateway, config.server, self.recorder, self.hop)
-        self.admin = Admin(config.admin, lambda: self.handler.draining, self._exposition)
+        self.admin = Admin(config.admin, lambda: self.handler.draining, self._exposition, self.services.caches)
         self._runners: list[web.ServerRunner] = []
         self._sweepers: list[asyncio.Task[None]] = []
         self.port = 0
@@ -117,7 +124,7 @@ class Proxy:
         await fresh.start()
         old, self.gateway = self.gateway, fresh
         self.services.tasks.spawn(old.stop(wait_s=old.config.upstream.total_s), "old-gateway")
-        fixed = ("server", "admin", "telemetry", "data_dir", "prices")
+        fixed = ("server", "admin", "telemetry", "data_dir", "prices", "embedder")
         changed = [name for name in fixed if getattr(loaded.config, name) != getattr(self.started_with, name)]
         self.config = loaded.config
         return changed
@@ -136,14 +143,16 @@ class Proxy:
         for runner in reversed(self._runners):
             await runner.cleanup()
         await self.gateway.stop()
+        await self.services.embedder.aclose()
         await self.services.tasks.drain(1.0)
+        await self.services.caches.aclose()
         self.recorder.flush()
         await self.telemetry.stop()
 
 
 def checked_plan(loaded: Loaded) -> list[Planned]:
     """The plugins of a configuration; raises `ConfigError` with every mistake, each with its line."""
-    planned, problems = plan(loaded.config.plugins)
+    planned, problems = plan(chain_of(loaded.config.preset, loaded.config.plugins))
     if problems:
         raise ConfigError(loaded.places.placed(problems))
     return planned

@@ -121,6 +121,7 @@ class _Visit:
 
     async def run(self, plugin: AnyPlugin) -> Reply:
         scope = self._scope
+        scope.turn = self
         try:
             with Watchdog(plugin.settings.deadline_s) as self._watch:
                 reply = await plugin.handle(self._given, self._call_next)
@@ -177,27 +178,34 @@ class _Visit:
 
     async def _call_next(self, exchange: Exchange) -> Reply:
         """The rest of the chain; its time is not the plugin's. A plugin may call it more than once, also at once."""
-        watch, chain = self._watch, self._chain
-        if self._calls_below == 0:
-            self._began_below = chain._now()
-            if watch is not None:
-                watch.pause()
-        self._calls_below += 1
+        self.step_out()
         self._trouble = None
         try:
-            self._reply = await chain._step(self._steps, self._position + 1, exchange)
+            self._reply = await self._chain._step(self._steps, self._position + 1, exchange)
         except Exception as error:
             self._trouble = error
             raise
         finally:
-            self._calls_below -= 1
-            if self._calls_below == 0:
-                now = chain._now()
-                self._below_s += now - self._began_below
-                if watch is not None:
-                    own_s = now - self._scope.started - self._below_s
-                    watch.resume(max(0.001, self._steps[self._position].settings.deadline_s - own_s))
+            self.step_in()
         return self._reply
+
+    def step_out(self) -> None:
+        """The plugin's own time stops: it waits for what is not its own. May be nested."""
+        if self._calls_below == 0:
+            self._began_below = self._chain._now()
+            if self._watch is not None:
+                self._watch.pause()
+        self._calls_below += 1
+
+    def step_in(self) -> None:
+        """The plugin's own time goes on."""
+        self._calls_below -= 1
+        if self._calls_below == 0:
+            now = self._chain._now()
+            self._below_s += now - self._began_below
+            if self._watch is not None:
+                own_s = now - self._scope.started - self._below_s
+                self._watch.resume(max(0.001, self._steps[self._position].settings.deadline_s - own_s))
 
     def _finish(self) -> None:
         scope = self._scope

@@ -3,10 +3,13 @@
 All are frozen. What a plugin wants otherwise it says by making a new one (`Exchange.rewrite`, `Reply.through`, …).
 """
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Literal
 
+from tailrace.clock import Clock
 from tailrace.streams import Stage, Stream, Tap, Wrap
 from tailrace.trail import PluginScope, Trail
 from tailrace.wire import jsonio
@@ -104,6 +107,14 @@ class Exchange:
             payload.pop(key, None)
         return replace(self, payload=payload, raw=None, _cell=[])
 
+    def alone(self, rng: Random, clock: Clock) -> "Exchange":
+        """The same request on a trail of its own, for a call that nobody waits for: what comes of it is no part of this
+        exchange, and no span or count is made of it.
+        """
+        trace = replace(self.trail.trace, span_id=rng.getrandbits(64) or 1, sampled=False)
+        trail = Trail(self.trail.request_id, trace, clock.monotonic(), clock.wall_ns())
+        return replace(self, trail=trail, scope=None)
+
     def seen_by(self, scope: PluginScope) -> "Exchange":
         """A plugin's own view of the exchange: what it notes is kept under its name. For the chain."""
         return Exchange(self.request, self.payload, self.raw, self.trail, self.upload, scope, self._cell)
@@ -131,6 +142,20 @@ class Exchange:
         """Say why the plugin did nothing. `reason` comes from a small fixed set of words: it becomes a metric label."""
         if self.scope is not None:
             self.scope.action, self.scope.label = "stood-aside", reason
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time in this block is spent waiting for a provider's answer to somebody else's request: like the time in
+        `call_next` it is not the plugin's own, and its deadline does not run.
+        """
+        turn = self.scope.turn if self.scope is not None else None
+        if turn is not None:
+            turn.step_out()
+        try:
+            yield
+        finally:
+            if turn is not None:
+                turn.step_in()
 
     def on_end(self, tell: "Callable[[Outcome], None]") -> None:
         """Have `tell` called exactly once, after the client has its last byte or is gone. What it raises is counted."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tailrace.chain import AnyPlugin, Chain
 from tailrace.config.models import Config
@@ -31,7 +32,8 @@ class Gateway:
         self.services = services
         self.doorkeeper = Doorkeeper(config.keys, secret)
         self.upstream = Upstream(config, services.tasks, services.clock, random.Random(), hop)
-        self.plugins: list[AnyPlugin] = [plan.make(services) for plan in planned]
+        lent = replace(services, route=self.upstream.route)
+        self.plugins: list[AnyPlugin] = [plan.make(lent) for plan in planned]
         self._started: list[AnyPlugin] = []
         self.chain = Chain(self.plugins, self.upstream, services.clock)
         self.routes_by_model = bool(config.models)

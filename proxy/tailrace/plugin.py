@@ -9,7 +9,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tailrace.cache.caches import Caches
 from tailrace.clock import Clock, SystemClock
+from tailrace.embed import Embedder, EmbedderSettings, make_embedder
 from tailrace.exchange import Exchange, Reply
 from tailrace.prices import PriceTable
 from tailrace.tasks import Tasks
@@ -30,6 +32,14 @@ class PluginSettings(BaseModel):
 S = TypeVar("S", bound=PluginSettings)
 
 
+def _no_embedder() -> Embedder:
+    return make_embedder(EmbedderSettings(), Tasks(), SystemClock())
+
+
+def _nowhere(exchange: Exchange) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the proxy lends to every plugin. All of it is safe to keep for the plugin's lifetime."""
@@ -40,6 +50,12 @@ class Services:
     prices: PriceTable = field(default_factory=PriceTable.shipped)
     data_dir: Path = Path(".tailrace")
     """Where a plugin may keep files, in a folder of its own name; made by the plugin when it needs it."""
+    caches: Caches = field(default_factory=Caches)
+    """The file that caches share, and where each announces itself to the operator."""
+    embedder: Embedder = field(default_factory=_no_embedder)
+    """Texts to vectors, shared by all plugins; `start` it before use, more than once does no harm."""
+    route: Callable[[Exchange], str] = _nowhere
+    """Where an exchange as it stands would go first (provider, address, model), for cache keys; raises `NotFound`."""
 
 
 class Plugin(ABC, Generic[S]):

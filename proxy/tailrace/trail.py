@@ -5,7 +5,7 @@ Collecting costs a few attribute writes; building telemetry from it happens afte
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tailrace.wire.watch import StreamWatch
 
@@ -26,6 +26,16 @@ class TraceIds:
     state: str = ""
 
 
+class Turn(Protocol):
+    """A plugin's turn in a request, whose own time is counted."""
+
+    def step_out(self) -> None:
+        """It waits for something that is not its own work."""
+
+    def step_in(self) -> None:
+        """Its own work goes on."""
+
+
 @dataclass(slots=True)
 class PluginScope:
     """What one plugin did in one request; times are monotonic seconds, `self_s` without the time spent below it."""
@@ -37,6 +47,7 @@ class PluginScope:
     action: Action | None = None
     label: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    turn: Turn | None = field(default=None, repr=False, compare=False)
 
     def shown(self) -> str:
         """The plugin's entry in `x-tailrace-chain`."""
@@ -82,6 +93,7 @@ class Trail:
         "ended",
         "enders",
         "error_type",
+        "fell_back",
         "first_byte_at",
         "first_chunk_at",
         "model",
@@ -115,6 +127,8 @@ class Trail:
         self.model = ""
         self.status = 0
         self.error_type = ""
+        self.fell_back = False
+        """Whether the answer is from another target than the first that is configured for the model."""
         self.answer: tuple[str, Any] | None = None
         """The provider's whole answer as parsed JSON, and its shape; read for its facts when there is time."""
         self.watch: StreamWatch | None = None

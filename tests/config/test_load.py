@@ -150,7 +150,8 @@ def test_all_mistakes_at_once(mistakes, monkeypatch):
         ("TAILRACE__SERVER__PROT", "1", "TAILRACE__SERVER__PROT: server.prot: unknown key; did you mean 'port'?"),
         ("TAILRACE__SERVER__PORT", "x", "TAILRACE__SERVER__PORT: server.port: input should be a valid integer"),
         ("TAILRACE__SERVER", '{"port": "x"}', "TAILRACE__SERVER: server.port: input should be a valid integer"),
-        ("TAILRACE__PLUGINS", "not json", "TAILRACE__PLUGINS: plugins: its JSON does not parse"),
+        ("TAILRACE__MODELS", "not json", "TAILRACE__MODELS: models: its JSON does not parse"),
+        ("TAILRACE__PLUGINS", "not json", "TAILRACE__PLUGINS: plugins: input should be a valid list"),
     ],
 )
 def test_mistakes_in_the_environment_name_the_variable(monkeypatch, name, value, expected):

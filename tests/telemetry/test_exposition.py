@@ -28,6 +28,7 @@ def samples(families):
 def test_names():
     assert shown_name(names.HTTP_SERVER) == "http_server_request_duration_seconds"
     assert shown_name(names.COST_USD) == "tailrace_cost_usd"
+    assert shown_name(names.SAVED_SECONDS) == "tailrace_saved_seconds"
     assert shown_name(names.STREAMS) == "tailrace_streams_active"
 
 

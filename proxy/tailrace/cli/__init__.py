@@ -2,8 +2,10 @@
 
 import click
 
+from tailrace.cli.cache import cache
 from tailrace.cli.check import check, plugins, schema
 from tailrace.cli.demo import demo
+from tailrace.cli.extended import evaluate
 from tailrace.cli.serve import serve
 from tailrace.cli.sim import sim
 from tailrace.version import VERSION
@@ -22,5 +24,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check, plugins, schema, sim, demo):
+for _command in (serve, check, plugins, schema, cache, evaluate, sim, demo):
     main.add_command(_command)

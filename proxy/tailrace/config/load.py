@@ -213,7 +213,7 @@ def _references(config: Config) -> list[Problem]:
         other = tenants.setdefault(key.get_secret_value(), tenant)
         if other != tenant:
             problems.append(Problem(("keys", "static", tenant), f"is the same key as that of {other!r}"))
-    for position, entry in enumerate(config.plugins):
+    for position, entry in enumerate(config.plugins or ()):
         if len(entry) != 1:
             problems.append(Problem(("plugins", position), "write one plugin an entry, as `- name: {settings}`"))
     return problems

@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from tailrace.config.presets import Preset
 from tailrace.config.values import Count, HttpUrl, Port, Seconds, Secret, Share
+from tailrace.embed.settings import EmbedderSettings
 
 
 class Section(BaseModel):
@@ -220,16 +222,21 @@ class Config(BaseSettings):
     """What clients may ask for; without this section any model goes to the first provider as it is."""
     keys: Keys = Keys()
     """Who may use the proxy."""
-    plugins: list[dict[str, dict[str, Any] | None]] = Field(default_factory=list)
-    """The chain, outermost first: `- name: {settings}`. Its order is the order of the plugins."""
+    plugins: list[dict[str, dict[str, Any] | None]] | None = None
+    """The chain, outermost first: `- name: {settings}`. Its order is the order of the plugins; `[]` is none. Without
+    this section the preset's plugins are the chain."""
     prices: dict[str, PriceRow] = Field(default_factory=dict)
     """Prices by `model` or `provider/model`, on top of the shipped table."""
     telemetry: Telemetry = Telemetry()
     """What is told about requests."""
+    embedder: EmbedderSettings = EmbedderSettings()
+    """What turns questions into vectors, for the semantic cache."""
     data_dir: str = ".tailrace"
     """Folder for what must outlast a restart."""
-    preset: Literal["off"] = "off"
-    """A named set of plugins; `off` is pure passthrough with traces."""
+    preset: Preset = "safe"
+    """A named set of plugins and settings. `off`: pure passthrough with traces. `safe`: nothing that could change an
+    answer (exact cache for deterministic requests). `balanced`: every cacheable request for 5 minutes, and a verified
+    semantic cache. `max_speed`: longer, with a wider budget for semantic hits. Explicit values win."""
 
     @field_validator("plugins", mode="before")
     @classmethod

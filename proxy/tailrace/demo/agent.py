@@ -106,7 +106,13 @@ async def run_loop(client: "AsyncOpenAI", *, stream: bool, told: Callable[[], No
 async def _whole(client: "AsyncOpenAI", messages: list[Any]) -> tuple[dict[str, Any], Usage | None, float | None]:
     answer = await client.chat.completions.create(model=MODEL, messages=messages, tools=TOOLS)  # type: ignore[arg-type]
     message = answer.choices[0].message.model_dump(exclude_none=True, include={"role", "content", "tool_calls"})
-    return message, usages.read(answer.usage.model_dump()) if answer.usage is not None else None, None
+    return message, _billed(answer.usage.model_dump()) if answer.usage is not None else None, None
+
+
+def _billed(told: Any) -> Usage | None:
+    """The tokens that the provider billed: none for an answer from the cache, whose usage says so."""
+    mark = told.get("tailrace") if isinstance(told, dict) else None
+    return None if isinstance(mark, dict) and mark.get("billed") is False else usages.read(told)
 
 
 async def _streamed(client: "AsyncOpenAI", messages: list[Any]) -> tuple[dict[str, Any], Usage | None, float | None]:
@@ -123,7 +129,7 @@ async def _streamed(client: "AsyncOpenAI", messages: list[Any]) -> tuple[dict[st
         if first_s is None:
             first_s = time.perf_counter() - began
         told = chunk.model_dump(exclude_unset=True)
-        usage = usages.read(told.get("usage")) or usage
+        usage = _billed(told.get("usage")) or usage
         gathered.feed(told)
     message = gathered.result()["choices"][0]["message"]
     return {k: v for k, v in message.items() if k in ("role", "content", "tool_calls") and v}, usage, first_s

@@ -32,7 +32,7 @@ def comparison(runs: dict[str, Loop], overhead_ms: dict[str, float]) -> Table:
     prices = PriceTable.shipped()
     loops = list(runs.values())
     totals = [_total(loop.usages) for loop in loops]
-    table.add_row("turns (tool calls)", *(f"{len(x.turns_s)} ({x.calls})" for x in loops))
+    table.add_row("turns (calls)", *(f"{len(x.turns_s)} ({x.calls})" for x in loops))
     table.add_row("whole loop", *(f"{sum(x.turns_s):.2f} s" for x in loops))
     table.add_row("a turn (medians)", *(f"{median(x.turns_s) * 1000:.0f} ms" for x in loops))
     table.add_row("first chunk", *(f"{median(x.first_s) * 1000:.0f} ms" for x in loops))
@@ -61,7 +61,10 @@ def overhead(spans: Sequence[Span]) -> float | None:
     """The time of one request that was the proxy's own, in milliseconds: its span less its call to the provider."""
     server = next((s for s in spans if s.name.startswith("POST /v1/")), None)
     call = next((s for s in spans if server is not None and s.parent == server.id and s.name.startswith("chat ")), None)
-    return server.duration_ms - call.duration_ms if server is not None and call is not None else None
+    if server is None:
+        return None
+    # An answer from the cache calls nobody: all of it is the proxy's time.
+    return server.duration_ms - call.duration_ms if call is not None else server.duration_ms
 
 
 def span_tree(spans: Sequence[Span]) -> Tree:

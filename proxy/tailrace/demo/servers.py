@@ -23,8 +23,8 @@ async def provider(first_token_ms: float, per_token_ms: float) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def proxy(upstream_url: str, collector_url: str, folder: Path) -> AsyncIterator[str]:
-    """A proxy in front of `upstream_url` that exports its traces to `collector_url`; its base URL."""
+async def proxy(upstream_url: str, collector_url: str, folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """A proxy in front of `upstream_url` that exports its traces to `collector_url`; its base URL and its admin's."""
     port, admin_port = _free_port(), _free_port()
     path = folder / "tailrace.yaml"
     path.write_text(
@@ -33,9 +33,10 @@ async def proxy(upstream_url: str, collector_url: str, folder: Path) -> AsyncIte
         f"providers: {{simulated: {{base_url: '{upstream_url}'}}}}\n"
         f"telemetry: {{log: 'off', otlp: {{endpoint: '{collector_url}'}}}}\n"
         f"data_dir: '{folder / 'data'}'\n"
+        "preset: balanced\n"
     )
     async with _process("serve", "--config", str(path), ready=f"http://127.0.0.1:{admin_port}/readyz"):
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{admin_port}"
 
 
 @asynccontextmanager

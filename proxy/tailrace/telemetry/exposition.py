@@ -25,8 +25,9 @@ _UNITS = {"s": "_seconds"}
 
 
 def shown_name(metric: names.Metric) -> str:
-    """The name in Prometheus: underscores, the unit behind it (OpenTelemetry's rule), `_total` for a counter."""
-    return metric.name.replace(".", "_") + _UNITS.get(metric.unit, "")
+    """The name in Prometheus: underscores, the unit behind it (OpenTelemetry's rule; once), `_total` for a counter."""
+    name = metric.name.replace(".", "_")
+    return name if name.endswith(unit := _UNITS.get(metric.unit, "")) else name + unit
 
 
 class _Ours(Collector):

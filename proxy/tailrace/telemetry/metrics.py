@@ -19,11 +19,13 @@ from tailrace.telemetry.judge import (
 from tailrace.telemetry.labels import Labels
 from tailrace.telemetry.names import Metric, Names
 from tailrace.telemetry.words import OTHER, method_word
-from tailrace.trail import Trail
+from tailrace.trail import PluginScope, Trail
 from tailrace.wire.endpoints import Endpoint, EndpointKind
 from tailrace.wire.usage import Usage
 
 Ids = tuple[int, int] | None
+
+_CACHE_RESULTS = frozenset({"exact", "semantic", "part", "miss", "bypass"})
 
 
 class Metrics:
@@ -51,6 +53,12 @@ class Metrics:
         self._plugins = self._counters(names.PLUGIN_REQUESTS)
         self._plugin_s = self._histograms(names.PLUGIN_DURATION)
         self._cost = self._counters(names.COST_USD)
+        self._caches = self._counters(names.CACHE_REQUESTS)
+        self._saved = (
+            ("cache.saved_usd", self._counters(names.SAVED_USD)),
+            ("cache.saved_input_tokens", self._counters(names.SAVED_INPUT_TOKENS)),
+            ("cache.saved_s", self._counters(names.SAVED_SECONDS)),
+        )
         self.loop_lag = self._histograms(names.LOOP_LAG).at()
         self._inferences = self._histograms(generation.inference_duration)
         same = generation.operation_duration is generation.inference_duration
@@ -90,8 +98,22 @@ class Metrics:
         for scope in trail.scopes:
             action = scope.action or "unfinished"
             self._plugins.at(scope.plugin, action, labels.reason(scope.plugin, scope.label)).value += 1
+            if scope.facts:
+                self._count_facts(scope)
             if scope.ended:
                 self._plugin_s.at(scope.plugin).record(scope.self_s, ids)
+
+    def _count_facts(self, scope: PluginScope) -> None:
+        """What a plugin says of a cache's result and of savings, under the names that all plugins share."""
+        facts, plugin = scope.facts, scope.plugin
+        result = facts.get("cache.result")
+        if result is not None:
+            self._caches.at(plugin, result if result in _CACHE_RESULTS else OTHER).value += 1
+        for name, counters in self._saved:
+            saved = facts.get(name)
+            # Counters never go down: a plugin that has more spent than saved keeps that to itself until it is made up.
+            if isinstance(saved, (int, float)) and saved > 0:
+                counters.at(plugin).value += saved
 
     def _count_attempts(self, trail: Trail, outcome: Outcome) -> None:
         for attempt in trail.attempts:

@@ -84,6 +84,9 @@ REASON: Final = "reason"
 OUR_PROVIDER: Final = "provider"
 OUR_MODEL: Final = "model"
 SIGNAL: Final = "signal"
+CACHE: Final = "cache"
+RESULT: Final = "result"
+MECHANISM: Final = "mechanism"
 
 INT_LABELS: Final = frozenset({HTTP_STATUS, SERVER_PORT})
 """Labels whose values are numbers in OTLP."""
@@ -143,6 +146,26 @@ PLUGIN_REQUESTS: Final = Metric(
     "What each plugin did with the requests it was asked about, and why.",
     (PLUGIN, ACTION, REASON),
 )
+CACHE_REQUESTS: Final = Metric(
+    "tailrace.cache.requests",
+    "counter",
+    "{request}",
+    "Requests each cache was asked about: exact, semantic, part, miss or bypass.",
+    (CACHE, RESULT),
+)
+SAVED_USD: Final = Metric(
+    "tailrace.saved.usd",
+    "counter",
+    "{usd}",
+    "Dollars not spent, net of what saving them cost, at billed rates; what has no known price is not counted.",
+    (MECHANISM,),
+)
+SAVED_INPUT_TOKENS: Final = Metric(
+    "tailrace.saved.input_tokens", "counter", "{token}", "Input tokens that no provider had to read.", (MECHANISM,)
+)
+SAVED_SECONDS: Final = Metric(
+    "tailrace.saved.seconds", "counter", "s", "Time that clients did not wait for a provider.", (MECHANISM,)
+)
 PLUGIN_DURATION: Final = Metric(
     "tailrace.plugin.duration",
     "histogram",
@@ -177,6 +200,10 @@ DROPPED: Final = Metric(
 )
 
 _SAME = (HTTP_SERVER, HTTP_CLIENT, ACTIVE, OVERHEAD, PLUGIN_REQUESTS, PLUGIN_DURATION, COST_USD, STREAMS) + (
+    CACHE_REQUESTS,
+    SAVED_USD,
+    SAVED_INPUT_TOKENS,
+    SAVED_SECONDS,
     LOOP_LAG,
     QUEUE,
     DROPPED,

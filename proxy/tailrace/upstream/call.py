@@ -58,6 +58,16 @@ class Upstream:
         for provider in self.providers.values():
             await provider.aclose()
 
+    def route(self, exchange: Exchange) -> str:
+        """Where the exchange would go first, in one line: provider, address, model. Raises `NotFound` as a call would.
+
+        What is cached under it is no longer found once the configuration sends the same model elsewhere.
+        """
+        target = self.targets.find(exchange.model, exchange.endpoint)[0]
+        provider = target.provider
+        place = f"{provider.dialect} {provider.litellm_provider or ''} {provider.base_url} {provider.api_version or ''}"
+        return f"{target.name} {place}"
+
     async def __call__(self, exchange: Exchange) -> Reply:
         """Bring an answer, or raise the `TailraceError` that tells the client why there is none."""
         if exchange.upload is not None or not exchange.endpoint.reads_json:
@@ -68,14 +78,19 @@ class Upstream:
                 )
             ]
         else:
-            targets = self.breaker.order(self.targets.find(exchange.model, exchange.endpoint))
+            targets = list(self.targets.find(exchange.model, exchange.endpoint))
+        first = targets[0]
+        if len(targets) > 1:
+            targets = self.breaker.order(targets)
         trail = exchange.trail
         trail.call_started = self._now()
         trail.call_span_id = self._rng.getrandbits(64)
         until = asyncio.get_running_loop().time() + targets[0].deadlines.total_s
         self.budget.active += 1
         try:
-            return await self._try_all(exchange, targets, until)
+            reply = await self._try_all(exchange, targets, until)
+            trail.fell_back = (trail.provider, trail.model) != (first.provider_name, first.model)
+            return reply
         except TailraceError as error:
             trail.error_type = getattr(error, "error_type", "") or str(error.status)
             raise

@@ -1,0 +1,1 @@
+"""`tailrace eval cache`: how often the semantic cache is right on pairs of questions."""

@@ -1,0 +1,98 @@
+"""From an answer that has come to the entry that keeps it. Pure but for the compression it may be asked to do."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tailrace.cache.answered import usage_of, why_not_kept
+from tailrace.cache.entry import Entry, Saved
+from tailrace.cache.serving import assembled
+from tailrace.exchange import Exchange, Reply
+from tailrace.prices import PriceTable
+from tailrace.wire import jsonio
+from tailrace.wire.usage import Usage
+
+_COMPRESSION: Final = 1
+"""Event streams repeat themselves: the fastest level takes off nine tenths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All of an entry that is known when the request is made."""
+
+    cache: str
+    key: str
+    tags: tuple[str, ...]
+    question: str
+    ttl_s: float
+    partition: str = ""
+    vector: bytes = b""
+
+
+def why_not_shared(reply: Reply, exchange: Exchange) -> str:
+    """Why an answer can be neither kept nor shared, whatever it says; "" where it can.
+
+    An answer from a fallback target is not what the model's name stands for; one that another plugin made has its own
+    cache, or none.
+    """
+    if reply.origin != "upstream":
+        return "not-from-upstream"
+    if reply.status != 200:
+        return "status"
+    if exchange.trail.fell_back:
+        return "fallback"
+    if reply.stream is not None and not reply.is_events:
+        return "opaque"
+    return ""
+
+
+def saved_by(exchange: Exchange, usage: Usage | None, prices: PriceTable, now: float) -> Saved:
+    """What the call has cost, and so what a hit on it saves. `now` is monotonic."""
+    trail = exchange.trail
+    seconds = max(0.0, now - trail.call_started) if trail.call_started else 0.0
+    if usage is None:
+        return Saved(seconds=seconds)
+    cost = prices.cost(trail.provider, trail.model, usage)
+    return Saved(usage.input_tokens, usage.output_tokens, cost, seconds)
+
+
+def entry_of_whole(draft: Draft, exchange: Exchange, reply: Reply, saved: Saved, wall_s: float) -> Entry | str:
+    """The entry for a whole answer, or the word that says why there is none."""
+    answer = reply.json()
+    if why := why_not_kept(exchange.endpoint.kind, answer):
+        return why
+    return _entry(draft, exchange, answer, reply.body, b"", saved, wall_s)
+
+
+def entry_of_stream(draft: Draft, exchange: Exchange, recorded: bytes, saved: Saved, wall_s: float) -> Entry | str:
+    """The entry for a stream that has ended; for a thread where it is long."""
+    shape = exchange.endpoint.shape
+    if shape is None:
+        return "unknown-form"
+    answer = assembled(shape, recorded)
+    if why := why_not_kept(exchange.endpoint.kind, answer):
+        return why
+    frames = zlib.compress(recorded, _COMPRESSION)
+    return _entry(draft, exchange, answer, jsonio.dumps(answer), frames, saved, wall_s)
+
+
+def _entry(
+    draft: Draft, exchange: Exchange, answer: Any, body: bytes, frames: bytes, saved: Saved, wall_s: float
+) -> Entry:
+    return Entry(
+        cache=draft.cache,
+        key=draft.key,
+        tenant=exchange.tenant,
+        kind=exchange.endpoint.kind.value,
+        model=exchange.model,
+        created=wall_s,
+        expires=wall_s + draft.ttl_s,
+        body=body,
+        frames=frames,
+        usage=usage_of(answer) is not None,
+        question=draft.question,
+        tags=draft.tags,
+        saved=saved,
+        partition=draft.partition,
+        vector=draft.vector,
+    )

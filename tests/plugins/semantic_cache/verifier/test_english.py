@@ -1,0 +1,69 @@
+"""Word order of English questions."""
+
+import pytest
+
+from tailrace_plugins.semantic_cache.verifier.english import activate, expand, lead, letters, one_person, unfold
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("don't", "do not"),
+        ("can't", "can not"),
+        ("what's", "what is"),
+        ("ann's", "ann 's"),
+        ("we'll", "we will"),
+        ("cat", "cat"),
+    ],
+)
+def test_contractions(word: str, expected: str) -> None:
+    assert " ".join(expand(word)) == expected
+
+
+@pytest.mark.parametrize(
+    ("indirect", "direct"),
+    [
+        ("why the sky is blue", "why is the sky blue"),
+        ("what do cats eat", "what cats eat"),
+        ("which bus does it take", "which bus it take"),
+        ("what a closure is", "what is a closure"),
+        ("what did he do", "what did he do"),
+        ("how many people can swim", "how many people can swim"),
+        ("@yn the shop is open", "is the shop open"),
+        ("open the door", "open the door"),
+    ],
+)
+def test_questions_take_the_direct_order(indirect: str, direct: str) -> None:
+    assert " ".join(unfold(indirect.split())) == direct
+
+
+@pytest.mark.parametrize(
+    ("passive", "active"),
+    [
+        ("was the boat sold by ann", "did ann sell the boat"),
+        ("is ben trusted by ann", "@yn ann trust ben"),
+        ("who was emma written by", "who wrote emma"),
+        ("how are files cached by the proxy", "how the proxy cache files"),
+        ("is the shop by the sea", "is the shop by the sea"),
+        ("is it cheaper by train", "is it cheaper by train"),
+    ],
+)
+def test_passives_become_active(passive: str, active: str) -> None:
+    assert " ".join(activate(passive.split())) == active
+
+
+def test_a_leading_phrase_goes_last() -> None:
+    assert lead("in rust , how do i loop".split()) == "how do i loop in rust".split()
+    assert lead("in rust how do i loop".split()) == "how do i loop in rust".split()
+    assert lead("delete it , then stop".split()) == "delete it , then stop".split()
+
+
+def test_the_letter_a_is_no_article() -> None:
+    assert letters("move a to b".split())[1] != "a"
+    assert letters("move a box".split())[1] == "a"
+
+
+def test_you_is_anybody_only_where_nobody_else_is_meant() -> None:
+    assert one_person(["@howto", "train", "your", "dog"], "how do you train your dog".split())[2] == "@my"
+    assert one_person(["@howto", "help", "you"], "how can i help you".split())[2] == "you"
+    assert one_person(["what", "you", "do"], "what do you do".split()) == ["what", "you", "do"]
