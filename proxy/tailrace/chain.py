@@ -209,6 +209,8 @@ class _Visit:
 
     def _finish(self) -> None:
         scope = self._scope
+        # A circle of references would leave the whole request, its answer included, to the garbage collector.
+        scope.turn = None
         scope.ended = self._chain._now()
         below_s = self._below_s + (scope.ended - self._began_below if self._calls_below else 0.0)
         scope.self_s = max(0.0, scope.ended - scope.started - below_s)

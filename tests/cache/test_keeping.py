@@ -5,12 +5,14 @@ from cache_kit import ENDPOINTS, NOW, chat_answer, entry
 
 from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, saved_by, why_not_shared
+from tailrace.cache.serving import whole_of
 from tailrace.exchange import Reply
 from tailrace.prices import PriceTable
 from tailrace.streams import Source, Stream
 from tailrace.testing import FakeUpstream, chat_chunk, chat_text, events, exchange, whole
 from tailrace.wire import jsonio, sse
 from tailrace.wire.usage import Usage
+from tailrace.wire.watch import StreamWatch
 
 DRAFT = Draft("exact_cache", "k", ("tag",), "why?", 60.0)
 SAVED = Saved(1, 2, 0.5, 3.0)
@@ -66,11 +68,20 @@ def test_what_is_no_whole_answer(body, why):
     assert entry_of_whole(DRAFT, exchange({"model": "m"}), Reply(200, {}, body), SAVED, NOW) == why
 
 
-def test_a_stream():
+def watched(frames):
+    """Who heard the events."""
+    watch = StreamWatch("chat")
+    for frame in frames:
+        watch.feed(frame)
+    return watch
+
+
+@pytest.mark.parametrize("heard", [None, watched(chat_text("Hel", "lo"))])
+def test_a_stream(heard):
     raw = b"".join(chat_text("Hel", "lo"))
-    made = entry_of_stream(DRAFT, exchange({"model": "m"}), raw, SAVED, NOW)
+    made = entry_of_stream(DRAFT, exchange({"model": "m"}), raw, heard, SAVED, NOW)
     assert isinstance(made, Entry) and zlib.decompress(made.frames) == raw
-    told = jsonio.loads(made.body)["choices"][0]
+    told = whole_of(made, "chat")["choices"][0]
     assert (told["message"]["content"], told["finish_reason"]) == ("Hello", "stop")
     assert made.usage is False and made.kind == "chat"
 
@@ -90,12 +101,13 @@ def test_a_stream():
     ],
 )
 def test_a_stream_that_is_no_answer(frames, why):
-    assert entry_of_stream(DRAFT, exchange({"model": "m"}), b"".join(frames), SAVED, NOW) == why
+    for heard in (None, watched(frames)):
+        assert entry_of_stream(DRAFT, exchange({"model": "m"}), b"".join(frames), heard, SAVED, NOW) == why
 
 
 def test_embeddings_have_no_stream():
     request = exchange({"model": "m"}, endpoint=ENDPOINTS["embeddings"])
-    assert entry_of_stream(DRAFT, request, b"", SAVED, NOW) == "unknown-form"
+    assert entry_of_stream(DRAFT, request, b"", None, SAVED, NOW) == "unknown-form"
 
 
 def test_what_the_call_has_cost():

@@ -16,7 +16,7 @@ from tailrace.cache.asked import (
 )
 from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.flights import Flight, Landing
-from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, why_not_shared
+from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, heard_by, why_not_shared
 from tailrace.cache.relay import Relay
 from tailrace.cache.selector import Selector
 from tailrace.cache.serving import can_serve, renewing, reply_from, with_mark
@@ -25,6 +25,7 @@ from tailrace.exchange import Exchange, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.streams import Stream
 from tailrace.wire.endpoints import MODEL_KINDS, EndpointKind
+from tailrace.wire.watch import StreamWatch
 from tailrace_plugins.exact_cache import embedding
 from tailrace_plugins.exact_cache.batches import inputs_of
 from tailrace_plugins.exact_cache.desk import Asked, Desk
@@ -188,14 +189,18 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
             self._settle(asked, exchange, flight, entry_of_whole(asked.draft, exchange, reply, saved, desk.wall_s()))
             return reply
 
+        watch = heard_by(reply, exchange)
+
         async def then(recorded: bytes | None) -> Entry | None:
-            return await self._recorded(asked, exchange, flight, recorded)
+            return await self._recorded(asked, exchange, flight, recorded, watch)
 
         relay = Relay(reply.stream, self.services.tasks, self.settings.max_answer_bytes, then)
         flight.land(Landing(relay=relay))
         return replace(reply, stream=Stream(relay.reader(shape, _choices(exchange))))
 
-    async def _recorded(self, asked: Asked, exchange: Exchange, flight: Flight, recorded: bytes | None) -> Entry | None:
+    async def _recorded(
+        self, asked: Asked, exchange: Exchange, flight: Flight, recorded: bytes | None, heard: StreamWatch | None
+    ) -> Entry | None:
         """A stream has ended; not well, or too long, where there is nothing recorded."""
         desk, watch = self._desk, exchange.trail.watch
         if recorded is None:
@@ -203,7 +208,7 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
             desk.land(asked, flight, Landing(hand_over=True))
             return None
         saved = desk.saved(exchange, watch.usage if watch is not None else None)
-        given = (asked.draft, exchange, recorded, saved, desk.wall_s())
+        given = (asked.draft, exchange, recorded, heard, saved, desk.wall_s())
         with desk.flights.ended_on_error(asked.draft.key, flight):
             if len(recorded) > _ASSEMBLED_INLINE_BYTES:
                 entry = await asyncio.to_thread(entry_of_stream, *given)

@@ -8,15 +8,14 @@ from typing import Any, ClassVar, Final
 from tailrace.cache.answered import has_tool_calls, usage_of
 from tailrace.cache.asked import Control, header, read_control, read_tags, request_key, why_stateful
 from tailrace.cache.entry import Entry, Saved
-from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, saved_by, why_not_shared
+from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, heard_by, saved_by, why_not_shared
 from tailrace.cache.selector import Selector
-from tailrace.cache.serving import can_serve, note_saving, reply_from, with_mark
+from tailrace.cache.serving import can_serve, note_saving, reply_from, whole_of, with_mark
 from tailrace.cache.statistics import Statistics
 from tailrace.embed import EmbedderUnavailable
 from tailrace.errors import NotFound
 from tailrace.exchange import Exchange, Outcome, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
-from tailrace.wire import jsonio
 from tailrace.wire.canonical import fingerprint
 from tailrace.wire.endpoints import EndpointKind
 from tailrace.wire.sse import Event
@@ -268,7 +267,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
             key = fingerprint({"partition": asked.partition, "question": question})
             draft = Draft(self.name, key, asked.tags, question, self.settings.ttl, asked.partition, vector)
             entry = await self._entry(draft, exchange, reply, recorded, outcome)
-            if isinstance(entry, Entry) and has_tool_calls(jsonio.loads(entry.body)):
+            if isinstance(entry, Entry) and has_tool_calls(whole_of(entry, exchange.endpoint.shape)):
                 entry = "tools"
             if isinstance(entry, Entry) and asked.purges != self._purges:
                 entry = "purged"
@@ -286,13 +285,14 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
         self, draft: Draft, exchange: Exchange, reply: Reply, recorded: bytes, outcome: Outcome
     ) -> Entry | str:
         usage = outcome.usage if reply.is_events else usage_of(reply.json())
+        heard = heard_by(reply, exchange)
         now = self.services.clock.monotonic() if not exchange.trail.ended else exchange.trail.ended
         saved = saved_by(exchange, usage, self.services.prices, now)
         if not reply.is_events:
             return entry_of_whole(draft, exchange, reply, saved, self._wall_s())
         if len(recorded) > _ASSEMBLED_INLINE_BYTES:
-            return await asyncio.to_thread(entry_of_stream, draft, exchange, recorded, saved, self._wall_s())
-        return entry_of_stream(draft, exchange, recorded, saved, self._wall_s())
+            return await asyncio.to_thread(entry_of_stream, draft, exchange, recorded, heard, saved, self._wall_s())
+        return entry_of_stream(draft, exchange, recorded, heard, saved, self._wall_s())
 
     def _not_stored(self, exchange: Exchange, why: str) -> None:
         self._counts.not_stored[why] += 1

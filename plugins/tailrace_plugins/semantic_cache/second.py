@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from tailrace.cache.entry import Entry
+from tailrace.cache.serving import whole_of
 from tailrace.embed import EmbedderUnavailable
 from tailrace.errors import TailraceError
 from tailrace.exchange import Exchange, Reply
@@ -101,7 +102,7 @@ class Second:
         if reply is None:
             return
         told = reply.json()
-        kept, fresh = text_of_answer(jsonio.loads(entry.body)), text_of_answer(told)
+        kept, fresh = text_of_answer(whole_of(entry, exchange.endpoint.shape)), text_of_answer(told)
         try:
             agreed = await answers_agree(kept, fresh, self._services.embedder, self._settings.shadow_agreement)
         except EmbedderUnavailable:

@@ -52,6 +52,8 @@ class Store:
         self._tasks = tasks
         self._wall_s = wall_s
         self._index: VectorIndex | None = None
+        self._slow: set[bytes] = set()
+        """Partitions that are being loaded and take longer than a request waits."""
 
     def _opened(self) -> "VectorIndex | None":
         """The index, once the embedder knows how long its vectors are."""
@@ -89,10 +91,15 @@ class Store:
         key = partition.encode()
         loaded: Partition | None = index.peek(key)
         if loaded is None:
+            if key in self._slow:
+                # Somebody has waited for it in vain, and once is enough.
+                return None
             try:
                 async with asyncio.timeout(_LOAD_S):
                     loaded = await index.get(key)
             except TimeoutError:
+                self._slow.add(key)
+                self._tasks.spawn(self._loaded(index, key), "semantic-load")
                 return None
         near: list[Near] = []
         now = self._wall_s()
@@ -104,7 +111,14 @@ class Store:
                 index.remove(key, row_id)
                 continue
             near.append(Near(entry, similarity))
+            self._disk.touch(self._name, entry.key)
         return near
+
+    async def _loaded(self, index: "VectorIndex", key: bytes) -> None:
+        try:
+            await index.get(key)
+        finally:
+            self._slow.discard(key)
 
     async def keep(self, entry: Entry) -> None:
         """Write the entry, then let it be found."""

@@ -1,11 +1,13 @@
 """Whether an answer may be kept, and what it says of its cost. Pure: the rules of "What a cache may do"."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from tailrace.wire import usage as usages
 from tailrace.wire.endpoints import EndpointKind
 from tailrace.wire.usage import Usage
+from tailrace.wire.watch import StreamWatch
 from tailrace.wire.whole import error_of
 
 _ENDS: Final[Mapping[EndpointKind, frozenset[str]]] = {
@@ -15,6 +17,12 @@ _ENDS: Final[Mapping[EndpointKind, frozenset[str]]] = {
 }
 """Reasons to finish that mean a complete answer. `length`, `content_filter`, `refusal`, `pause_turn` and whatever
 comes in future are no answers to keep."""
+
+
+_STREAM_ENDS: Final[Mapping[EndpointKind, frozenset[str]]] = {**_ENDS, EndpointKind.RESPONSES: frozenset({"completed"})}
+
+_REFUSAL: Final = re.compile(rb'"refusal":\s*"[^"]|"refusal"\s*[,}]|refusal\.delta')
+"""Words of a refusal, a part of that type, or an event of one."""
 
 
 def why_not_kept(kind: EndpointKind, answer: Any) -> str:
@@ -46,6 +54,19 @@ def why_not_kept(kind: EndpointKind, answer: Any) -> str:
         if kind is EndpointKind.COMPLETIONS and not choice.get("text"):
             return "empty"
     return ""
+
+
+def surely_kept(kind: EndpointKind, watch: StreamWatch, recorded: bytes) -> bool:
+    """Whether a stream may be kept, as far as its own facts tell without putting it together: it ended as it should and
+    said something. False may mean that it has to be looked at.
+    """
+    ends = _STREAM_ENDS.get(kind)
+    reasons = watch.finish_reasons
+    if ends is None or watch.error is not None or not watch.output_chars:
+        return False
+    if not (watch.terminal and watch.all_finished):
+        return False
+    return all(reason in ends for reason in reasons) and _REFUSAL.search(recorded) is None
 
 
 def has_tool_calls(answer: Any) -> bool:

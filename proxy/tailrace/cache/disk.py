@@ -93,9 +93,13 @@ class Disk:
         row = self._read(f"SELECT {COLUMNS} FROM entry WHERE cache = ? AND key = ?", (cache, key))
         if not row:
             return None
+        self.touch(cache, key)
+        return entry_of(row[0])
+
+    def touch(self, cache: str, key: str) -> None:
+        """An entry was served: others are evicted before it. Written with the next batch."""
         with self._lock:
             self._used[cache, key] = self._now()
-        return entry_of(row[0])
 
     def put(self, entry: Entry) -> None:
         """Have an entry written, in place of one of the same key; returns at once."""
@@ -103,9 +107,11 @@ class Disk:
             if self._pending_bytes > _PENDING_BYTES:
                 self.dropped += 1
                 return
+            is_first = not self._pending
             self._pending[entry.cache, entry.key] = entry
             self._pending_bytes += entry.size_bytes
-        self._wake.set()
+        if is_first:
+            self._wake.set()
 
     def remove(self, cache: str, key: str) -> None:
         """Have an entry deleted; it is no longer found from now on."""
@@ -250,6 +256,9 @@ class Disk:
 
         self._guarded(connection, write_all)
         with self._lock:
+            # What came meanwhile has woken nobody.
+            if len(self._pending) > len(pending):
+                self._wake.set()
             for key, entry in pending.items():
                 if self._pending.get(key) is entry:
                     del self._pending[key]
@@ -276,15 +285,18 @@ class Disk:
             query = "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE expires <= ? LIMIT ?)"
             if connection.execute(query, (now, STEP)).rowcount < STEP:
                 break
-        (total,) = connection.execute("SELECT coalesce(sum(size), 0) FROM entry").fetchone()
-        while total > self._max_bytes:
+        (logical,) = connection.execute("SELECT coalesce(sum(size), 0) FROM entry").fetchone()
+        taken = _taken_bytes(connection)
+        # A row takes whole pages, so the file is larger than what is in it.
+        keep = logical if taken <= self._max_bytes else int(logical * self._max_bytes * 0.9 / taken)
+        while logical > keep:
             rows = connection.execute("SELECT id, size FROM entry ORDER BY used LIMIT ?", (STEP,)).fetchall()
             going = []
             for row_id, size in rows:
-                if total <= self._max_bytes * 9 // 10:
+                if logical <= keep:
                     break
                 going.append((row_id,))
-                total -= size
+                logical -= size
             if not going:
                 break
             with transaction(connection):
@@ -292,3 +304,11 @@ class Disk:
             self.evictions += len(going)
         # Each step of the statement frees one page, and only a script is stepped to its end.
         connection.executescript("PRAGMA incremental_vacuum(2000)")
+
+
+def _taken_bytes(connection: sqlite3.Connection) -> int:
+    """What the rows and their indexes take in the file."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)

@@ -2,15 +2,15 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from tailrace.cache.answered import usage_of, why_not_kept
+from tailrace.cache.answered import surely_kept, usage_of, why_not_kept
 from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.serving import assembled
 from tailrace.exchange import Exchange, Reply
 from tailrace.prices import PriceTable
-from tailrace.wire import jsonio
 from tailrace.wire.usage import Usage
+from tailrace.wire.watch import StreamWatch
 
 _COMPRESSION: Final = 1
 """Event streams repeat themselves: the fastest level takes off nine tenths."""
@@ -61,23 +61,35 @@ def entry_of_whole(draft: Draft, exchange: Exchange, reply: Reply, saved: Saved,
     answer = reply.json()
     if why := why_not_kept(exchange.endpoint.kind, answer):
         return why
-    return _entry(draft, exchange, answer, reply.body, b"", saved, wall_s)
+    return _entry(draft, exchange, usage_of(answer) is not None, reply.body, b"", saved, wall_s)
 
 
-def entry_of_stream(draft: Draft, exchange: Exchange, recorded: bytes, saved: Saved, wall_s: float) -> Entry | str:
-    """The entry for a stream that has ended; for a thread where it is long."""
-    shape = exchange.endpoint.shape
+def entry_of_stream(
+    draft: Draft, exchange: Exchange, recorded: bytes, watch: StreamWatch | None, saved: Saved, wall_s: float
+) -> Entry | str:
+    """The entry for a stream that has ended: its events alone. What they add up to is put together when it is asked for
+    (`serving.whole_of`), and here only where `watch`, who heard just these events, does not tell enough.
+    """
+    kind, shape = exchange.endpoint.kind, exchange.endpoint.shape
     if shape is None:
         return "unknown-form"
-    answer = assembled(shape, recorded)
-    if why := why_not_kept(exchange.endpoint.kind, answer):
-        return why
-    frames = zlib.compress(recorded, _COMPRESSION)
-    return _entry(draft, exchange, answer, jsonio.dumps(answer), frames, saved, wall_s)
+    if watch is not None and surely_kept(kind, watch, recorded):
+        has_usage = watch.usage is not None
+    else:
+        answer = assembled(shape, recorded)
+        if why := why_not_kept(kind, answer):
+            return why
+        has_usage = usage_of(answer) is not None
+    return _entry(draft, exchange, has_usage, b"", zlib.compress(recorded, _COMPRESSION), saved, wall_s)
+
+
+def heard_by(reply: Reply, exchange: Exchange) -> StreamWatch | None:
+    """Who heard the events of the reply as they are; None where a plugin below alters them."""
+    return exchange.trail.watch if reply.stream is not None and not reply.stream.stages else None
 
 
 def _entry(
-    draft: Draft, exchange: Exchange, answer: Any, body: bytes, frames: bytes, saved: Saved, wall_s: float
+    draft: Draft, exchange: Exchange, has_usage: bool, body: bytes, frames: bytes, saved: Saved, wall_s: float
 ) -> Entry:
     return Entry(
         cache=draft.cache,
@@ -89,7 +101,7 @@ def _entry(
         expires=wall_s + draft.ttl_s,
         body=body,
         frames=frames,
-        usage=usage_of(answer) is not None,
+        usage=has_usage,
         question=draft.question,
         tags=draft.tags,
         saved=saved,

@@ -35,8 +35,8 @@ _ID: Final[Mapping[EndpointKind, str]] = {
     EndpointKind.MESSAGES: "msg_",
 }
 
-_NO_USAGE: Final = (b'"usage":null', b'"usage": null')
-
+_USAGE: Final = re.compile(rb'"usage":\s*\{')
+"""Usage that is told. Inside a text its quotes would be escaped."""
 
 _RANK: Final = ("bypass", "miss", "semantic", "exact")
 
@@ -74,16 +74,16 @@ def reply_from(entry: Entry, exchange: Exchange, mark: str, now: float) -> Reply
     headers = {"age": str(entry.age_s(now)), "x-tailrace-cache": mark}
     new_id, level = f"{_ID.get(kind, '')}{secrets.token_hex(14)}", mark.partition(";")[0]
     if not exchange.stream or shape is None:
-        answer = renewed(jsonio.loads_object(entry.body), new_id, int(now), level)
+        answer = renewed(whole_of(entry, shape), new_id, int(now), level)
         headers["content-type"] = "application/json"
         return Reply(200, headers, jsonio.dumps(answer), origin=entry.cache, parsed=answer)
     with_usage = wants_usage(kind, exchange.payload)
     headers["content-type"] = "text/event-stream; charset=utf-8"
     if entry.frames:
         recorded = zlib.decompress(entry.frames)
-        frames = renewed_frames(recorded, entry.body, new_id, int(now), level, with_usage=with_usage)
+        frames = renewed_frames(recorded, new_id, int(now), level, with_usage=with_usage)
     else:
-        answer = renewed(jsonio.loads_object(entry.body), new_id, int(now), level)
+        answer = renewed(whole_of(entry, shape), new_id, int(now), level)
         frames = stream_events(shape, answer, include_usage=with_usage, piece_chars=_PIECE_CHARS)
     choices = exchange.payload.get("n")
     source = Recorded(shape, frames, choices if type(choices) is int else 1)
@@ -108,22 +108,49 @@ def marked(usage: dict[str, Any], level: str) -> dict[str, Any]:
     return {**usage, "tailrace": {"cache": level, "billed": False}}
 
 
-def renewed_frames(
-    recorded: bytes, body: bytes, new_id: str, created: int, level: str, *, with_usage: bool
-) -> Iterator[bytes]:
-    """The recorded events, each under the new id and time; of usage reports, what the client asked for.
+def whole_of(entry: Entry, shape: Shape | None) -> dict[str, Any]:
+    """The whole answer of an entry: as it is kept, or put together from its events."""
+    if entry.body or shape is None:
+        return jsonio.loads_object(entry.body)
+    return assembled(shape, zlib.decompress(entry.frames))
 
-    Most events are changed as bytes (see `_renamed`); only those that report usage are parsed.
+
+def renewed_frames(recorded: bytes, new_id: str, created: int, level: str, *, with_usage: bool) -> Iterator[bytes]:
+    """The recorded events under the new id and time, in pieces; of usage reports, what the client asked for.
+
+    All is changed as bytes (see `_renamed`); only events from the first that reports usage on are parsed.
     """
-    rename = _renamed(jsonio.loads_object(body), new_id, created)
+    fresh = _renamed(_identity(recorded), new_id, created)(recorded)
+    usage = _USAGE.search(fresh)
+    plain = len(fresh) if usage is None else fresh.rfind(b"\n\n", 0, usage.start()) + 2
+    # Where there is no such line end, all of it is looked at.
+    plain = 0 if plain < 2 else plain
+    for start in range(0, plain, _PIECE_BYTES):
+        yield fresh[start : min(plain, start + _PIECE_BYTES)]
     splitter = sse.FrameSplitter()
-    for frame in [*splitter.feed(recorded), splitter.rest]:
-        if not frame:
-            continue
-        if b'"usage"' in frame and not _without_usage(frame):
-            yield from _usage_frame(rename(frame), level, with_usage=with_usage)
-        else:
-            yield rename(frame)
+    for frame in [*splitter.feed(fresh[plain:]), splitter.rest]:
+        if _USAGE.search(frame):
+            yield from _usage_frame(frame, level, with_usage=with_usage)
+        elif frame:
+            yield frame
+
+
+def _identity(recorded: bytes) -> dict[str, Any]:
+    """The id and times that a recorded answer has: those of its first event, and the time at which its last one says
+    that it was complete.
+    """
+    found: dict[str, Any] = {}
+    ends = recorded.strip().rsplit(b"\n\n", 1)[-1] + b"\n\n"
+    for part in (ends, recorded[:_PIECE_BYTES]):
+        splitter = sse.FrameSplitter()
+        for frame in [*splitter.feed(part), splitter.rest]:
+            told = sse.parse(frame).json
+            if isinstance(told, dict):
+                holder = told.get("response") or told.get("message") or told
+                told = holder if isinstance(holder, dict) else {}
+                found |= {name: told[name] for name in ("id", *_TIMES) if told.get(name) is not None}
+                break
+    return found
 
 
 def _renamed(answer: Mapping[str, Any], new_id: str, created: int) -> Callable[[bytes], bytes]:
@@ -162,17 +189,13 @@ def renewing(kind: EndpointKind, created: int) -> Wrap:
                 rename = _renamed(answer, f"{_ID.get(kind, '')}{secrets.token_hex(14)}", created)
             if rename is None:
                 yield event
-            elif b'"usage"' in event.raw and not _without_usage(event.raw):
+            elif _USAGE.search(event.raw):
                 for frame in _usage_frame(rename(event.raw), "exact", with_usage=True):
                     yield frame
             else:
                 yield rename(event.raw)
 
     return renew
-
-
-def _without_usage(frame: bytes) -> bool:
-    return frame.count(b'"usage"') == sum(frame.count(spelled) for spelled in _NO_USAGE)
 
 
 def _usage_frame(frame: bytes, level: str, *, with_usage: bool) -> Iterator[bytes]:

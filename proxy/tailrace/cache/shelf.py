@@ -46,7 +46,10 @@ class LocalShelf:
         """From memory, else from disk."""
         now = self._wall_s()
         entry = self._memory.get(key, now)
-        if entry is None and self._disk is not None:
+        if entry is not None:
+            if self._disk is not None:
+                self._disk.touch(self._name, key)
+        elif self._disk is not None:
             entry = self._disk.get(self._name, key)
             if entry is not None:
                 if not entry.fresh(now):

@@ -74,6 +74,11 @@ class StreamWatch:
         return [reason for _, reason in sorted(self._finish.items()) if reason is not None]
 
     @property
+    def all_finished(self) -> bool:
+        """Whether every choice that began has told why it ended."""
+        return bool(self._finish) and None not in self._finish.values()
+
+    @property
     def terminal(self) -> bool:
         """True when the provider told how the stream ended; a connection that closes before that was cut.
 

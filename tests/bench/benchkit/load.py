@@ -35,8 +35,11 @@ class Spec:
     exact: bool = True  # the body must be the upstream's, byte for byte; otherwise only its text
     cpu: int | None = None
     finish_s: float = FINISH_S
-    first_serial: int = 1
+    first_serial: int = 0  # 0: the next ones that nobody has used
     key: str = "sk-bench"
+    temperature: float = 0.7
+    repeat: bool = False  # always the same request, with the first serial number
+    most: int = 0  # requests; 0: as many as the time allows
 
 
 @dataclass
@@ -71,7 +74,8 @@ class Run:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.serial = spec.first_serial - 1
+        self.serial = first = (spec.first_serial or 1) - (not spec.repeat)
+        self.last = first + spec.most if spec.most else sys.maxsize
         self.latencies: list[float] = []
         self.firsts: list[float] = []
         self.completed = self.in_time = self.events = self.body_bytes = self.bytes_in_time = 0
@@ -149,9 +153,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, run: Run, session: int) -> None:
         self.run = run
-        self.session = session % payload.MAX_SESSIONS
         spec = run.spec
-        parts = payload.request_parts(self.session, spec.key, events=spec.events, pace_ms=spec.pace_ms)
+        self.session = 0 if spec.repeat else session % payload.MAX_SESSIONS
+        how = {"events": spec.events, "pace_ms": spec.pace_ms}
+        parts = payload.request_parts(self.session, spec.key, **how, temperature=spec.temperature)
         self.before, self.after = parts
         parts = payload.stream_parts(spec.events) if spec.events else payload.answer_parts()
         self.want_before, self.want_after = parts
@@ -176,13 +181,13 @@ class Connection(asyncio.Protocol):
     def next(self) -> None:
         run = self.run
         now = time.perf_counter()
-        if now >= run.deadline:
+        if now >= run.deadline or run.serial >= run.last:
             self.busy = False
             self.finished = True
             self.transport.close()
             run.leave()
             return
-        run.serial += 1
+        run.serial += not run.spec.repeat
         self.serial = b"%012d" % run.serial
         self.busy = True
         self.sent = now

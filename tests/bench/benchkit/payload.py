@@ -6,6 +6,7 @@ remembered from an earlier request, is an error and not a good figure.
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 
 import orjson
@@ -62,11 +63,13 @@ def sdk_headers(key: str) -> dict[str, str]:
     return {name: value.format(key=key) for name, value in SDK_HEADERS}
 
 
-def request_parts(session: int, key: str, *, events: int = 0, pace_ms: int = 0) -> tuple[bytes, bytes]:
+def request_parts(
+    session: int, key: str, *, events: int = 0, pace_ms: int = 0, temperature: float = 0.7
+) -> tuple[bytes, bytes]:
     """A client's request, head and body, cut where the serial number goes.
 
     `events` > 0 asks for a stream of that many events (as max_tokens); `pace_ms` > 0 asks for a pause between them (in
-    the `user` field). Both fields pass every proxy unharmed. No request is deterministic: temperature is 0.7.
+    the `user` field). Both fields pass every proxy unharmed. With the default `temperature` no request is deterministic.
     """
     system: dict[str, object] = {"role": "system", "content": f"You keep the book of mill {session:04d}. "}
     question = {"role": "user", "content": f"What does {TICKET.decode()}{BLANK.decode()} say about the gates?"}
@@ -78,7 +81,7 @@ def request_parts(session: int, key: str, *, events: int = 0, pace_ms: int = 0) 
             question,
         ],
         "model": MODEL,
-        "temperature": 0.7,
+        "temperature": temperature,
     }
     if events:
         body |= {"max_tokens": events, "stream": True}
@@ -108,6 +111,11 @@ def serial_of(body: bytes) -> bytes:
         return BLANK
     at += len(TICKET)
     return body[at : at + SERIAL_DIGITS]
+
+
+def ticket_for(body: bytes) -> bytes:
+    """What the answer to a request repeats: its serial number, or twelve digits made of the whole of it."""
+    return serial_of(body) if TICKET in body else b"%012d" % zlib.crc32(body)
 
 
 @cache

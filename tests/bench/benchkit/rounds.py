@@ -116,9 +116,10 @@ class Ends:
     def load(self, spec: Spec) -> Result:
         """Run the load generator in a process of its own."""
         spec.cpu = self.cores.load
-        spec.first_serial = self.serial
         spec.key = self.key
-        self.serial += SERIALS_PER_RUN
+        if not spec.first_serial:
+            spec.first_serial = self.serial
+            self.serial += SERIALS_PER_RUN
         command = [sys.executable, "-m", "benchkit.load", orjson.dumps(asdict(spec)).decode()]
         environment = clean_environment({"PYTHONPATH": str(BENCH)})
         patience = spec.seconds + spec.finish_s + 20

@@ -189,6 +189,7 @@ class LiteLLM(Subject):
     title = "LiteLLM proxy"
     exact = False
     ready_s = 90.0
+    more: ClassVar[dict[str, object]] = {}
 
     def obtain(self, say: Say) -> None:
         self.program, self.version = obtain.litellm(say)
@@ -197,7 +198,8 @@ class LiteLLM(Subject):
         url = f"http://127.0.0.1:{place.upstream}/v1"
         target = {"model": f"openai/{payload.MODEL}", "api_base": url, "api_key": "test"}
         config = place.folder / "config.yaml"
-        config.write_text(yaml.safe_dump({"model_list": [{"model_name": payload.MODEL, "litellm_params": target}]}))
+        models = [{"model_name": payload.MODEL, "litellm_params": target}]
+        config.write_text(yaml.safe_dump({"model_list": models, **self.more}))
         command: list[str | Path] = [self.program, "--config", config, "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--num_workers", "1", "--telemetry", "False"]
         # Otherwise it fetches its price list from the network at start.

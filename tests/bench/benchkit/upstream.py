@@ -61,7 +61,7 @@ class Upstream(RawServer):
                 self.stream(body)
             else:
                 served["requests"] += 1
-                self.transport.write(ANSWER_BEFORE + payload.serial_of(body) + AFTER)
+                self.transport.write(ANSWER_BEFORE + payload.ticket_for(body) + AFTER)
         elif head.startswith(b"get /stats "):
             self.transport.write(plain(b"200 OK", b'{"requests":%d,"streams":%d}' % tuple(served.values())))
         elif head.startswith(b"get "):
@@ -75,7 +75,7 @@ class Upstream(RawServer):
         events = min(int(count[1]), MAX_EVENTS) if count else 100
         self.pace_s = int(pace[1]) / 1000 if pace else 0.0
         self.slabs = writes(max(events, 2), 1 if pace else BURST, bool(USAGE.search(body)))
-        first = self.slabs[0].replace(payload.TICKET + payload.BLANK, payload.TICKET + payload.serial_of(body), 1)
+        first = self.slabs[0].replace(payload.TICKET + payload.BLANK, payload.TICKET + payload.ticket_for(body), 1)
         self.transport.write(payload.stream_head() + first)
         self.at = 1
         self.later()
