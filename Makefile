@@ -20,9 +20,9 @@ $(STAMP): pyproject.toml deploy/constraints.txt
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -c deploy/constraints.txt -e '.[$(EXTRAS),dev]'
 	@touch $@
 
-.PHONY: help setup demo run test check format bench docs prices lock evals clean
+.PHONY: help setup demo run test check format bench bench-caches docs prices weights lock evals clean
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP) ## install everything into .venv
 
@@ -49,6 +49,9 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## speed beside nginx, plain aiohttp and LiteLLM (about 10 minutes)
 	@$(BIN)/python tests/bench
 
+bench-caches: $(STAMP) ## the caches beside LiteLLM's, and with 100,000 entries (about 10 minutes)
+	@$(BIN)/python tests/bench/caches.py
+
 evals: $(STAMP) ## scores on the evaluation data in ../shared/data, where it is there
 	@$(BIN)/python -m pytest tests/evals
 
@@ -57,6 +60,9 @@ docs: $(STAMP) ## write the generated reference (docs/configuration.md)
 
 prices: $(STAMP) ## renew the shipped price table from the installed litellm
 	@$(BIN)/python .ci/prices.py
+
+weights: $(STAMP) ## learn the weights of the semantic cache's verifier from the pairs in tests
+	@HF_HUB_OFFLINE=1 $(BIN)/python .ci/verifier_weights.py
 
 lock: ## renew deploy/constraints.txt from a fresh environment
 	@bash .ci/lock

@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,12 +18,24 @@ def test_only_this_user_reads_it(tmp_path):
     assert (tmp_path / "data" / "secret").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 31])
+@pytest.mark.parametrize("damage", [b"short", b"x" * 31])
 def test_a_damaged_one_is_neither_used_nor_replaced(tmp_path, damage, caplog):
     (tmp_path / "secret").write_bytes(damage)
     one, two = kept_secret(tmp_path), kept_secret(tmp_path)
     assert len(one) == 32 and one != two and (tmp_path / "secret").read_bytes() == damage
     assert "damaged" in caplog.text and one.hex() not in caplog.text
+
+
+def test_an_empty_one_is_made_anew(tmp_path):
+    (tmp_path / "secret").write_bytes(b"")
+    one = kept_secret(tmp_path)
+    assert len(one) == 32 and kept_secret(tmp_path) == one
+
+
+def test_two_that_start_together_have_the_same(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: kept_secret(tmp_path), range(16)))
+    assert len(made) == 1 and [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
 def test_more_than_enough_is_enough(tmp_path):

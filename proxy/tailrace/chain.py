@@ -19,6 +19,9 @@ _log = logging.getLogger("tailrace.chain")
 
 AnyPlugin = Plugin[Any]
 
+_QUESTION = ("messages", "input", "prompt")
+"""What an answer is an answer to: one to another question must not be given when its plugin fails afterwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderProblem:
@@ -98,6 +101,7 @@ class _Visit:
         "_given",
         "_position",
         "_reply",
+        "_rewrote",
         "_scope",
         "_steps",
         "_trouble",
@@ -116,6 +120,7 @@ class _Visit:
         self._began_below = 0.0
         self._calls_below = 0
         self._reply: Reply | None = None
+        self._rewrote = False
         self._trouble: Exception | None = None
         self._watch: Watchdog | None = None
 
@@ -169,7 +174,10 @@ class _Visit:
         if self._trouble is not None:
             raise self._trouble
         if self._reply is not None:
-            return self._reply
+            if not self._rewrote:
+                return self._reply
+            # The answer is to another question than the client's: to a part of it, say.
+            await self._drop()
         return await self._chain._step(self._steps, self._position + 1, self._given)
 
     async def _drop(self) -> None:
@@ -180,6 +188,8 @@ class _Visit:
         """The rest of the chain; its time is not the plugin's. A plugin may call it more than once, also at once."""
         self.step_out()
         self._trouble = None
+        asked, given = exchange.payload, self._given.payload
+        self._rewrote = asked is not given and any(asked.get(name) is not given.get(name) for name in _QUESTION)
         try:
             self._reply = await self._chain._step(self._steps, self._position + 1, exchange)
         except Exception as error:

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +21,8 @@ def kept_secret(folder: Path) -> bytes:
     path = folder / "secret"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            # Exclusive, so that of two processes that start together one makes it and the other reads it.
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(_BYTES))
-        except FileExistsError:
-            pass
+        if not path.exists() or not path.stat().st_size:
+            _make(path)
         kept = path.read_bytes()
     except OSError as error:
         _log.warning("no secret can be kept in %s (%s): what is cached is lost with a restart", folder, error.strerror)
@@ -34,3 +31,18 @@ def kept_secret(folder: Path) -> bytes:
         _log.warning("%s is damaged and not used; delete it to have a new one made", path)
         return secrets.token_bytes(_BYTES)
     return kept[:_BYTES]
+
+
+def _make(path: Path) -> None:
+    """Make the file, whole or not at all; of two processes that start together, both read what the first one made."""
+    if path.exists():
+        # Empty: a full disk, once.
+        path.unlink()
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from cache_kit import NOW, Wall, entry, sized
 from tailrace.cache.disk import Disk, Totals
 from tailrace.cache.entry import Saved
 from tailrace.cache.selector import Selector
+from tailrace.errors import TailraceError
 
 ALL = Selector(everything=True)
 
@@ -266,3 +267,32 @@ def test_a_number_that_sqlite_cannot_hold_costs_that_batch_alone(opened, count):
     assert disk._thread.is_alive()
     disk.put(entry("b"))
     assert settled(disk).entries == 1
+
+
+def test_a_key_put_again_while_it_is_written_wakes_the_writer(opened):
+    disk = opened()
+    for number in range(200):
+        disk.put(sized("same", 1000 + number))
+        disk.put(sized(str(number), 1000))
+    deadline = time.monotonic() + 10
+    while disk._pending and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not disk._pending, "nothing waits for the next sweep"
+
+
+def test_a_purge_that_cannot_be_made_says_so(opened, path):
+    disk = opened()
+    disk.put(sized("a", 1000))
+    settled(disk)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TailraceError, match="could not be changed"):
+            disk.purge(ALL)
+    assert disk.purge(ALL)
+
+
+def test_a_purge_by_another_process_is_noticed(opened):
+    one, other = opened(), opened()
+    assert not one.purged_elsewhere()
+    other.purge(ALL)
+    assert one.purged_elsewhere() and not one.purged_elsewhere()

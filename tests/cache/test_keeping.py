@@ -120,3 +120,16 @@ def test_what_the_call_has_cost():
     assert (saved.input_tokens, saved.seconds) == (1_000_000, 3.0) and saved.usd == pytest.approx(2.5)
     trail.model = "nobody-knows"
     assert saved_by(request, Usage(5, 6), prices, 999.0) == Saved(5, 6, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "why"),
+    [
+        ([*chat_text("yes")[:-1], b"event: error\ndata: overloaded\n\n", sse.DONE], "error"),
+        ([chat_text("yes")[0], b"data: {broken\n\n", *chat_text("yes")[1:]], "garbled"),
+        ([chat_chunk({"reasoning_content": "hmm"}), chat_chunk(finish="stop"), sse.DONE], "empty"),
+    ],
+)
+def test_a_stream_that_only_looks_complete(frames, why):
+    for heard in (None, watched(frames)):
+        assert entry_of_stream(DRAFT, exchange({"model": "m"}), b"".join(frames), heard, SAVED, NOW) == why

@@ -1,3 +1,4 @@
+import fnmatch
 import re
 
 import pytest
@@ -76,3 +77,14 @@ def test_patterns_like_a_regular_expression(pattern, text):
 
 def test_many_stars_take_no_longer():
     assert not fits_glob("*a" * 200 + "b", "a" * 2000)
+
+
+def test_a_hashed_tenant_is_found_by_what_the_log_shows_of_it():
+    one = entry(tenant="0123456789abcdef")
+    assert Selector(tenant="01234567").fits(one, NOW) and not Selector(tenant="0123456").fits(one, NOW)
+    assert not Selector(tenant="89abcdef").fits(one, NOW)
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=12))
+def test_stars_fit_as_file_names_do(pattern, text):
+    assert fits_glob(pattern, text) == fnmatch.fnmatchcase(text, pattern)

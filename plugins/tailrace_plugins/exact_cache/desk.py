@@ -77,8 +77,12 @@ class Desk:
         """The entry if it may be served: to this tenant, in the form asked for, young enough for this client."""
         if entry is None or entry.tenant != exchange.tenant or not can_serve(entry, exchange):
             return None
-        too_old = control.max_age_s is not None and entry.age_s(self.wall_s()) > control.max_age_s
-        return None if too_old else entry
+        age_s = entry.age_s(self.wall_s())
+        # The time to live that is in force now: it may have been lowered since the answer was kept.
+        longest_s = self.settings.ttl_for(exchange.endpoint.kind, exchange.model)
+        if control.max_age_s is not None:
+            longest_s = min(longest_s, control.max_age_s)
+        return entry if age_s <= longest_s else None
 
     def saved(self, exchange: Exchange, usage: Usage | None) -> Saved:
         """What the call that has just been made cost."""
@@ -107,8 +111,7 @@ class Desk:
         if asked.purges != self.purges:
             self.not_stored(exchange, "purged")
             return
-        for entry in entries:
-            self.shelf.put(entry)
+        self.shelf.put(*entries)
         self.counts.stored += len(entries)
 
     def not_stored(self, exchange: Exchange, why: str) -> None:

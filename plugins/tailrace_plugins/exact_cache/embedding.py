@@ -1,6 +1,7 @@
 """Embeddings from the cache: inputs that are known are answered, only the rest is sent."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tailrace.cache.answered import usage_of
@@ -31,6 +32,9 @@ async def answer(desk: Desk, asked: Asked, exchange: Exchange, call_next: CallNe
     size = len(exchange.raw or b"") if len(inputs) <= _INLINE else _INLINE_BYTES + 1
     keys = await _off_loop(size, input_keys, desk.key(exchange.rewrite(remove=("input",))), inputs)
     known = await _known(desk, asked, keys, exchange)
+    if not _same_model({"model": None}, [entry for entry in known if entry is not None]):
+        # Kept at different times, of two models behind one name: their vectors do not go together.
+        known = [None] * len(keys)
     missing = [position for position, entry in enumerate(known) if entry is None]
     found = [entry for entry in known if entry is not None]
     if not missing:
@@ -46,7 +50,7 @@ async def answer(desk: Desk, asked: Asked, exchange: Exchange, call_next: CallNe
         return with_mark(reply, "miss")
     told = reply.json()
     rows = None if why or reply.stream is not None else await _rows(reply, told, len(missing))
-    if rows is None or (is_part and not _same_model(told, found)):
+    if rows is None or (is_part and not _same_model({"model": told.get("model")}, found)):
         # Vectors of two models must not stand in one answer.
         desk.not_stored(exchange, why or "unknown-form")
         desk.land(asked, flight, Landing())
@@ -61,7 +65,11 @@ async def answer(desk: Desk, asked: Asked, exchange: Exchange, call_next: CallNe
         return with_mark(reply, "miss")
     fresh = iter(rows)
     whole = [entry.body if entry is not None else next(fresh) for entry in known]
-    usage = {**(told.get("usage") or {}), "tailrace": {"cache": "exact", "cached_inputs": len(found)}}
+    counted = told.get("usage")
+    usage = {
+        **(counted if isinstance(counted, dict) else {}),
+        "tailrace": {"cache": "exact", "cached_inputs": len(found)},
+    }
     around = {name: value for name, value in told.items() if name not in ("data", "usage")}
     body = await _off_loop(sum(map(len, whole)), joined, whole, usage, around)
     exchange.acted(f"part({len(found)}/{len(inputs)})")
@@ -71,13 +79,9 @@ async def answer(desk: Desk, asked: Asked, exchange: Exchange, call_next: CallNe
 
 
 async def _known(desk: Desk, asked: Asked, keys: list[str], exchange: Exchange) -> list[Entry | None]:
-    known: list[Entry | None] = []
-    for position, key in enumerate(keys):
-        if position % _INLINE == _INLINE - 1:
-            await asyncio.sleep(0)
-        entry = await desk.shelf.get(key) if asked.control.look else None
-        known.append(desk.served(entry, asked.control, exchange))
-    return known
+    if not asked.control.look:
+        return [None] * len(keys)
+    return [desk.served(entry, asked.control, exchange) for entry in await desk.shelf.get_many(keys)]
 
 
 async def _all_known(desk: Desk, found: list[Entry], exchange: Exchange) -> Reply:
@@ -97,10 +101,10 @@ async def _rows(reply: Reply, told: Any, count: int) -> list[bytes] | None:
     return rows
 
 
-def _same_model(told: Any, found: list[Entry]) -> bool:
-    """Whether the provider names the same model as it did for the kept rows."""
-    heads = (jsonio.loads_object(entry.body.partition(b"\n")[0]) for entry in found)
-    return all(head.get("model") == told.get("model") for head in heads)
+def _same_model(told: Mapping[str, Any], found: list[Entry]) -> bool:
+    """Whether the kept rows are all of one model, and of the one the provider names now, if it does."""
+    named = {str(jsonio.loads_object(entry.body.partition(b"\n")[0]).get("model")) for entry in found}
+    return len(named) <= 1 and (told["model"] is None or named <= {str(told["model"])})
 
 
 def _entries(

@@ -25,6 +25,7 @@ from tailrace.exchange import Exchange, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.streams import Stream
 from tailrace.wire.endpoints import MODEL_KINDS, EndpointKind
+from tailrace.wire.jsonio import has_duplicate_keys
 from tailrace.wire.watch import StreamWatch
 from tailrace_plugins.exact_cache import embedding
 from tailrace_plugins.exact_cache.batches import inputs_of
@@ -36,6 +37,9 @@ _HASHED_INLINE_BYTES: Final = 262_144
 
 _ASSEMBLED_INLINE_BYTES: Final = 32_768
 """A longer recorded stream is put together in a thread."""
+
+_LARGE_FRAMES_BYTES: Final = 4096
+"""Of a compressed recording; a larger one is put together in a thread."""
 
 _MOST_HAND_OVERS: Final = 2
 """How many failed leaders a request waits for before it asks for itself."""
@@ -55,7 +59,7 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
     name: ClassVar[str] = "exact_cache"
     Settings: ClassVar[type[PluginSettings]] = ExactCacheSettings
     endpoints: ClassVar[frozenset[EndpointKind]] = MODEL_KINDS
-    after: ClassVar[frozenset[str]] = frozenset({"limits", "defaults"})
+    after: ClassVar[frozenset[str]] = frozenset({"limits", "defaults", "stream"})
 
     def __init__(self, settings: ExactCacheSettings, services: Services) -> None:
         super().__init__(settings, services)
@@ -92,7 +96,7 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
         if asked.control.look and exchange.endpoint.kind is not EndpointKind.EMBEDDINGS:
             entry = desk.served(await desk.shelf.get(asked.draft.key), asked.control, exchange)
             if entry is not None:
-                return self._hit(entry, exchange, "exact")
+                return await self._hit(entry, exchange, "exact")
         usage = wants_usage(exchange.endpoint.kind, exchange.payload)
         for _ in range(_MOST_HAND_OVERS if self.settings.single_flight and asked.control.look else 0):
             flight = desk.flights.find(asked.draft.key, usage=usage)
@@ -125,6 +129,9 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
             return why
         if kind is EndpointKind.EMBEDDINGS and inputs_of(payload) is None:
             return "not-understood"
+        if exchange.raw is not None and has_duplicate_keys(exchange.raw, payload):
+            # A provider that takes the first of two spellings answers another question than the key has.
+            return "not-understood"
         tags = read_tags(header(request.headers, "x-tailrace-cache-tags"))
         purges = self._desk.purges
         try:
@@ -137,10 +144,13 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
         ttl_s = self.settings.ttl_for(kind, exchange.model)
         return Asked(Draft(self.name, key, tags, last_question(payload), ttl_s), control, purges)
 
-    def _hit(self, entry: Entry, exchange: Exchange, label: str) -> Reply:
+    async def _hit(self, entry: Entry, exchange: Exchange, label: str) -> Reply:
         now = self._desk.wall_s()
         self._desk.count_hit(exchange, entry.saved, label)
         exchange.note("cache.age_s", entry.age_s(now))
+        if len(entry.frames) > _LARGE_FRAMES_BYTES and not exchange.stream:
+            # Putting a long stream together takes milliseconds.
+            return await asyncio.to_thread(reply_from, entry, exchange, "exact", now)
         return reply_from(entry, exchange, "exact", now)
 
     async def _shared(self, landing: Landing, exchange: Exchange, *, live: bool) -> tuple[Reply | None, bool]:
@@ -160,7 +170,7 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
             hand_over = entry is None and relay.error is not None
         if entry is None or entry.tenant != exchange.tenant or not can_serve(entry, exchange):
             return None, hand_over
-        return self._hit(entry, exchange, "shared"), False
+        return await self._hit(entry, exchange, "shared"), False
 
     async def _lead(self, asked: Asked, exchange: Exchange, call_next: CallNext, flight: Flight) -> Reply:
         """Ask, and keep what comes; others may be waiting for it."""

@@ -18,6 +18,7 @@ from tailrace.exchange import Exchange, Outcome, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.wire.canonical import fingerprint
 from tailrace.wire.endpoints import EndpointKind
+from tailrace.wire.jsonio import has_duplicate_keys
 from tailrace.wire.sse import Event
 from tailrace_plugins.semantic_cache.asked import Question, question_of
 from tailrace_plugins.semantic_cache.second import Second
@@ -77,7 +78,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
     endpoints: ClassVar[frozenset[EndpointKind]] = frozenset(
         {EndpointKind.CHAT, EndpointKind.RESPONSES, EndpointKind.MESSAGES}
     )
-    after: ClassVar[frozenset[str]] = frozenset({"limits", "defaults", "exact_cache"})
+    after: ClassVar[frozenset[str]] = frozenset({"limits", "defaults", "stream", "exact_cache"})
 
     def __init__(self, settings: SemanticCacheSettings, services: Services) -> None:
         super().__init__(settings, services)
@@ -145,6 +146,8 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
             return "no-store"
         if why := why_stateful(kind, payload):
             return why
+        if exchange.raw is not None and has_duplicate_keys(exchange.raw, payload):
+            return "not-understood"
         if self._store is None:
             return "no-disk"
         embedder = self.services.embedder
@@ -195,7 +198,8 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
         return None, vector
 
     def _servable(self, entry: Entry, asked: Asked, exchange: Exchange) -> bool:
-        too_old = asked.control.max_age_s is not None and entry.age_s(self._wall_s()) > asked.control.max_age_s
+        longest_s = self.settings.ttl if asked.control.max_age_s is None else asked.control.max_age_s
+        too_old = entry.age_s(self._wall_s()) > min(longest_s, self.settings.ttl)
         return entry.tenant == exchange.tenant and can_serve(entry, exchange) and not too_old
 
     def _hit(self, asked: Asked, entry: Entry, exchange: Exchange, call_next: CallNext, began: float) -> Reply:
@@ -267,7 +271,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
             key = fingerprint({"partition": asked.partition, "question": question})
             draft = Draft(self.name, key, asked.tags, question, self.settings.ttl, asked.partition, vector)
             entry = await self._entry(draft, exchange, reply, recorded, outcome)
-            if isinstance(entry, Entry) and has_tool_calls(whole_of(entry, exchange.endpoint.shape)):
+            if isinstance(entry, Entry) and await asyncio.to_thread(_calls_tools, entry, exchange):
                 entry = "tools"
             if isinstance(entry, Entry) and asked.purges != self._purges:
                 entry = "purged"
@@ -320,3 +324,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
         self._purges += 1
         self._second.forget()
         return await self._store.purge(selector) if self._store is not None else 0
+
+
+def _calls_tools(entry: Entry, exchange: Exchange) -> bool:
+    return has_tool_calls(whole_of(entry, exchange.endpoint.shape))

@@ -1,5 +1,6 @@
 """Second opinions, all in the background: hits that are also asked upstream, and near misses a cheap model judges."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -102,7 +103,8 @@ class Second:
         if reply is None:
             return
         told = reply.json()
-        kept, fresh = text_of_answer(whole_of(entry, exchange.endpoint.shape)), text_of_answer(told)
+        kept = text_of_answer(await asyncio.to_thread(whole_of, entry, exchange.endpoint.shape))
+        fresh = text_of_answer(told)
         try:
             agreed = await answers_agree(kept, fresh, self._services.embedder, self._settings.shadow_agreement)
         except EmbedderUnavailable:

@@ -122,14 +122,14 @@ class Store:
 
     async def keep(self, entry: Entry) -> None:
         """Write the entry, then let it be found."""
-        row_id = await asyncio.to_thread(self._disk.put_now, entry)
+        row_id = await self._disk.off_loop(self._disk.put_now, entry)
         index = self._opened()
         if row_id and index is not None:
             index.add(entry.partition.encode(), row_id, entry.vector)
 
     async def purge(self, selector: Selector) -> int:
         """Delete what fits."""
-        gone = await asyncio.to_thread(self._disk.purge, replace(selector, cache=self._name))
+        gone = await self._disk.off_loop(self._disk.purge, replace(selector, cache=self._name))
         # What the index still holds of them is found out when it is looked up; files of the gone are not worth more.
         if self._index is not None and selector.everything and selector.tenant is None and selector.model is None:
             for partition in {entry.partition for entry in gone}:
@@ -138,7 +138,7 @@ class Store:
 
     async def totals(self) -> dict[str, Any]:
         """Figures for the statistics."""
-        totals = await asyncio.to_thread(self._disk.totals, self._name)
+        totals = await self._disk.off_loop(self._disk.totals, self._name)
         index = self._index
         told = {"entries": totals.entries, "bytes": totals.bytes}
         return {**told, "index_bytes": index.size_bytes if index is not None else 0}

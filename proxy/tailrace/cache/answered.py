@@ -24,6 +24,9 @@ _STREAM_ENDS: Final[Mapping[EndpointKind, frozenset[str]]] = {**_ENDS, EndpointK
 _REFUSAL: Final = re.compile(rb'"refusal":\s*"[^"]|"refusal"\s*[,}]|refusal\.delta')
 """Words of a refusal, a part of that type, or an event of one."""
 
+_SAID: Final = re.compile(rb'"(?:content|text|delta|arguments|partial_json)":\s*"[^"]')
+"""Some text or some argument of a call, and not reasoning alone."""
+
 
 def why_not_kept(kind: EndpointKind, answer: Any) -> str:
     """A word that says why the answer must not be served again, or "" where it may. Unknown forms are not kept."""
@@ -38,7 +41,7 @@ def why_not_kept(kind: EndpointKind, answer: Any) -> str:
     if kind is EndpointKind.MESSAGES:
         if not answer.get("content"):
             return "empty"
-        return "" if answer.get("stop_reason") in _ENDS[kind] else "incomplete"
+        return "" if str(answer.get("stop_reason")) in _ENDS[kind] else "incomplete"
     if kind not in _ENDS:
         return "unknown-form"
     choices = answer.get("choices")
@@ -47,7 +50,7 @@ def why_not_kept(kind: EndpointKind, answer: Any) -> str:
     for choice in choices:
         if not isinstance(choice, Mapping):
             return "unknown-form"
-        if choice.get("finish_reason") not in _ENDS[kind]:
+        if str(choice.get("finish_reason")) not in _ENDS[kind]:
             return "incomplete"
         if kind is EndpointKind.CHAT and (why := _of_message(choice.get("message"))):
             return why
@@ -66,7 +69,9 @@ def surely_kept(kind: EndpointKind, watch: StreamWatch, recorded: bytes) -> bool
         return False
     if not (watch.terminal and watch.all_finished):
         return False
-    return all(reason in ends for reason in reasons) and _REFUSAL.search(recorded) is None
+    if not all(reason in ends for reason in reasons):
+        return False
+    return _REFUSAL.search(recorded) is None and _SAID.search(recorded) is not None
 
 
 def has_tool_calls(answer: Any) -> bool:

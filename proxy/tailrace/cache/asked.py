@@ -10,6 +10,7 @@ from typing import Any, Final
 from multidict import MultiMapping
 
 from tailrace.errors import BadRequest
+from tailrace.upstream.headers import for_provider
 from tailrace.wire.canonical import fingerprint
 from tailrace.wire.endpoints import EndpointKind
 
@@ -17,8 +18,15 @@ _FORM: Final = ("stream", "stream_options")
 _FORM_OPTIONS: Final = frozenset({"include_usage", "include_obfuscation"})
 """Stream options that change how an answer is told and not what it says."""
 
-_HEADERS: Final = ("openai-beta", "anthropic-beta", "anthropic-version", "openai-organization", "openai-project")
-"""Headers by which a client asks for another behaviour or another account."""
+_HARMLESS: Final = frozenset(
+    "accept accept-language accept-charset cache-control cf-connecting-ip cf-ray cf-visitor connection content-type "
+    "date dnt http-referer idempotency-key if-modified-since if-none-match origin pragma priority range referer "
+    "sentry-trace upgrade-insecure-requests user-agent via x-amzn-trace-id x-client-request-id x-cloud-trace-context "
+    "x-correlation-id x-request-id x-title x-trace-id".split()
+)
+_HARMLESS_STARTS: Final = ("x-stainless-", "sec-", "x-b3-", "x-datadog-", "x-forwarded-", "x-envoy-")
+"""Headers that tell of the client and of the way of a request. Any other that goes on to the provider may change its
+answer or name an account, so it is part of what is asked."""
 
 _MAX_TAGS: Final = 16
 _MAX_TAG_CHARS: Final = 64
@@ -42,9 +50,10 @@ def read_control(header: str | None, *, no_store: bool = False) -> Control:
         return Control(store=not no_store, look=not no_store)
     words = {name.strip().lower(): value.strip() for name, _, value in (w.partition("=") for w in header.split(","))}
     no_store = no_store or "no-store" in words
+    look = not no_store and "no-cache" not in words
     age = words.get("max-age", "")
     max_age_s = float(age) if age.isascii() and age.isdigit() and len(age) < 12 else None
-    return Control(store=not no_store, look=not no_store and "no-cache" not in words, max_age_s=max_age_s)
+    return Control(store=not no_store, look=look and max_age_s != 0, max_age_s=max_age_s)
 
 
 QUESTION_CHARS: Final = 2000
@@ -80,11 +89,17 @@ def request_key(
             "kind": kind.value,
             "route": route,
             "query": query,
-            "headers": {name: value for name in _HEADERS if (value := header(headers, name)) is not None},
+            "headers": _telling(headers),
             "skip": sorted(skip),
             "payload": asked,
         }
     )
+
+
+def _telling(headers: Mapping[str, str]) -> list[list[str]]:
+    """The headers the provider sees that may change its answer, sorted by name."""
+    sent = ((name.lower(), value) for name, value in for_provider(headers).items())
+    return sorted([n, v] for n, v in sent if n not in _HARMLESS and not n.startswith(_HARMLESS_STARTS))
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
@@ -92,6 +107,10 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
     if isinstance(headers, MultiMapping):
         return ", ".join(given) if (given := headers.getall(name, [])) else None
     return headers.get(name)
+
+
+_SERVER_SIDE: Final = ("web_search_options", "search_parameters", "mcp_servers", "plugins", "data_sources", "grounding")
+"""Parameters by which the provider itself looks things up or acts: what it finds is not the same twice."""
 
 
 def why_stateful(kind: EndpointKind, payload: Mapping[str, Any]) -> str:
@@ -105,9 +124,11 @@ def why_stateful(kind: EndpointKind, payload: Mapping[str, Any]) -> str:
     store = payload.get("store")
     if store is True or (kind is EndpointKind.RESPONSES and store is not False):
         return "stateful"
-    if payload.get("web_search_options") is not None or _acts_by_itself(payload.get("tools")):
+    if any(payload.get(name) is not None for name in _SERVER_SIDE) or _acts_by_itself(payload.get("tools")):
         return "server-tools"
-    return ""
+    prompt = payload.get("prompt")
+    # A prompt that is kept at the provider may be changed there.
+    return "stateful" if isinstance(prompt, Mapping) else ""
 
 
 def is_deterministic(kind: EndpointKind, payload: Mapping[str, Any]) -> bool:
@@ -174,12 +195,12 @@ _CLIENT_TOOLS: Final = frozenset({"function", "custom"})
 def _acts_by_itself(tools: Any) -> bool:
     """Whether the provider itself runs one of the tools (search, code, files): what they find changes with time.
 
-    A tool is the client's if it is a function, or (Messages) carries its own schema.
+    A tool is the client's if it is a function, or (Messages) has no type of its own.
     """
     for tool in tools if isinstance(tools, list) else ():
         if not isinstance(tool, Mapping):
             continue
         kind = tool.get("type")
-        if kind is not None and kind not in _CLIENT_TOOLS and "input_schema" not in tool:
+        if kind is not None and kind not in _CLIENT_TOOLS:
             return True
     return False

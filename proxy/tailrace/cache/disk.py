@@ -4,16 +4,19 @@ A look-up by key is a few page reads from the file system's cache (10 to 20 us m
 would cost; so it is done where it is asked for. Everything else happens on the writer's thread.
 """
 
+import asyncio
 import logging
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tailrace.cache.entry import Entry
 from tailrace.cache.selector import Selector
@@ -29,6 +32,7 @@ from tailrace.cache.sqlite import (
     transaction,
     write,
 )
+from tailrace.errors import TailraceError
 
 _log = logging.getLogger("tailrace.cache")
 
@@ -44,6 +48,13 @@ _SWEEP_S: Final = 30.0
 _AT_ONCE: Final = 500
 """Rows asked for by id in one query: SQLite takes so many variables everywhere."""
 
+_WORK_S: Final = 60.0
+"""Longest wait for the writer's thread."""
+
+_CLOSE_S: Final = 8.0
+"""How long the end of the proxy waits for the last batch; longer than SQLite waits for a lock."""
+
+Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], None]
 
 
@@ -72,6 +83,9 @@ class Disk:
         self._used: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._purge_mark = path.with_name(f"{path.name}.purged")
+        self._purged_at = 0
+        self.purged_elsewhere()
         self.dropped = 0
         """Entries not kept because the disk could not keep up."""
         self.failed = 0
@@ -83,6 +97,7 @@ class Disk:
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="tailrace-cache-writer", daemon=True)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="tailrace-cache")
         self._thread.start()
 
     def get(self, cache: str, key: str) -> Entry | None:
@@ -120,10 +135,29 @@ class Disk:
         self._wake.set()
 
     def purge(self, selector: Selector) -> list[Entry]:
-        """Delete what fits, now; the deleted entries without their bodies. Blocks: for a thread."""
+        """Delete what fits, now; the deleted entries without their bodies. Blocks: for a thread.
+
+        Raises `TailraceError` when it cannot be done: who purges must not think that it is.
+        """
         found: list[Entry] = []
-        self._do(lambda connection: found.extend(purge(connection, selector, self._now())))
+        failure = self._do(lambda connection: found.extend(purge(connection, selector, self._now())))
+        with suppress(OSError):
+            self._purge_mark.touch(mode=0o600)
+        if failure and failure != "closed":
+            raise TailraceError(f"The cache's file could not be changed ({failure}).", status=503, code="store_away")
         return found
+
+    def purged_elsewhere(self) -> bool:
+        """Whether another process has purged the file since this was asked last: what was read before may be gone.
+
+        Told by the time of a small file beside it, which costs a microsecond to look at.
+        """
+        try:
+            at = self._purge_mark.stat().st_mtime_ns
+        except OSError:
+            return False
+        seen, self._purged_at = self._purged_at, at
+        return at != seen
 
     def has_partition(self, cache: str, partition: str) -> bool:
         """Whether a partition holds anything that has been written."""
@@ -168,7 +202,8 @@ class Disk:
         self._closed = True
         self._work.put(None)
         self._wake.set()
-        self._thread.join(timeout=30.0)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._thread.join(timeout=_CLOSE_S)
         self._reader.close()
         with self._scanning:
             self._scanner.close()
@@ -191,21 +226,36 @@ class Disk:
             _log.warning("the cache could not be read: %s", type(error).__name__)
             return []
 
-    def _do(self, work: Work) -> None:
-        """Have work done on the writer's thread, after what was put before it, and wait for it."""
+    def _do(self, work: Work) -> str:
+        """Have work done on the writer's thread, after what was put before it, and wait for it; "" or what failed."""
         if self._closed:
-            return
+            return "closed"
         done = threading.Event()
+        failures = ["timeout"]
 
         def then(connection: sqlite3.Connection) -> None:
             try:
                 work(connection)
+                failures[0] = ""
+            except Exception as error:
+                failures[0] = type(error).__name__
+                raise
             finally:
                 done.set()
 
         self._work.put(then)
         self._wake.set()
-        done.wait(timeout=60.0)
+        until = time.monotonic() + _WORK_S
+        while not done.wait(timeout=0.1):
+            if self._closed or time.monotonic() > until:
+                break
+        return failures[0]
+
+    async def off_loop(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Run one of the blocking methods on a thread of the cache's own: when the disk is slow, only caches wait."""
+        if self._closed:
+            return work(*given)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given))
 
     def _run(self) -> None:
         with closing(self._writer) as connection:
@@ -256,13 +306,13 @@ class Disk:
 
         self._guarded(connection, write_all)
         with self._lock:
-            # What came meanwhile has woken nobody.
-            if len(self._pending) > len(pending):
-                self._wake.set()
             for key, entry in pending.items():
                 if self._pending.get(key) is entry:
                     del self._pending[key]
             self._pending_bytes = sum(e.size_bytes for e in self._pending.values() if e is not None)
+            if self._pending:
+                # What came meanwhile has woken nobody.
+                self._wake.set()
 
     def _guarded(self, connection: sqlite3.Connection, work: Work) -> None:
         try:

@@ -45,7 +45,7 @@ class Entry:
     @property
     def size_bytes(self) -> int:
         """What it takes, in memory or on disk, overhead included."""
-        texts = len(self.body) + len(self.frames) + len(self.vector) + len(self.question)
+        texts = len(self.body) + len(self.frames) + len(self.vector) + len(self.question) + len(self.model)
         return texts + sum(map(len, self.tags)) + _OVERHEAD_BYTES
 
     def age_s(self, now: float) -> int:

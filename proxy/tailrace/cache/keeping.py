@@ -9,6 +9,7 @@ from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.serving import assembled
 from tailrace.exchange import Exchange, Reply
 from tailrace.prices import PriceTable
+from tailrace.wire.sse import FrameSplitter
 from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
 
@@ -73,7 +74,17 @@ def entry_of_stream(
     kind, shape = exchange.endpoint.kind, exchange.endpoint.shape
     if shape is None:
         return "unknown-form"
-    if watch is not None and surely_kept(kind, watch, recorded):
+    if watch is None:
+        watch = StreamWatch(shape)
+        splitter = FrameSplitter()
+        for frame in [*splitter.feed(recorded), splitter.rest]:
+            watch.feed(frame)
+    if watch.error is not None:
+        return "error"
+    if watch.garbled:
+        # Something in it could not be read, so nobody knows what it says.
+        return "garbled"
+    if surely_kept(kind, watch, recorded):
         has_usage = watch.usage is not None
     else:
         answer = assembled(shape, recorded)
@@ -85,7 +96,8 @@ def entry_of_stream(
 
 def heard_by(reply: Reply, exchange: Exchange) -> StreamWatch | None:
     """Who heard the events of the reply as they are; None where a plugin below alters them."""
-    return exchange.trail.watch if reply.stream is not None and not reply.stream.stages else None
+    altered = reply.stream is None or any(stage.wrap is not None for stage in reply.stream.stages)
+    return None if altered else exchange.trail.watch
 
 
 def _entry(

@@ -1,9 +1,14 @@
 """The entries kept in memory: bounded in bytes, the least recently used go first."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 from tailrace.cache.entry import Entry
+
+_AT_ONCE: Final = 200
+"""Entries looked at before others have their turn."""
 
 
 class Memory:
@@ -48,9 +53,18 @@ class Memory:
         if entry is not None:
             self.bytes -= entry.size_bytes
 
-    def remove_where(self, goes: Callable[[Entry], bool]) -> int:
-        """Forget all that `goes` says yes to; how many."""
-        gone = [key for key, entry in self._entries.items() if goes(entry)]
-        for key in gone:
-            self.remove(key)
-        return len(gone)
+    async def remove_where(self, goes: Callable[[Entry], bool]) -> int:
+        """Forget all that `goes` says yes to, with pauses for other requests; how many."""
+        count = 0
+        for position, (key, entry) in enumerate(list(self._entries.items())):
+            if position % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if goes(entry) and self._entries.get(key) is entry:
+                self.remove(key)
+                count += 1
+        return count
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.bytes = 0

@@ -6,7 +6,7 @@ a moment, so that a store that is down costs requests nothing.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tailrace.cache.entry import Entry, Saved
@@ -34,12 +34,18 @@ class RedisShelf:
         self, name: str, url: str, tasks: Tasks, monotonic: Callable[[], float], wall_s: Callable[[], float]
     ) -> None:
         """Raises ImportError without the extra, ValueError for a URL that Redis does not know. Does not connect."""
-        from redis.asyncio import Redis
-
+        try:
+            from redis.asyncio import BlockingConnectionPool, Redis
+        except ImportError:
+            raise ImportError("redis is not installed: pip install 'tailrace[redis]'") from None
+        times = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
+        try:
+            pool = BlockingConnectionPool.from_url(url, max_connections=64, timeout=_TIMEOUT_S, **times)
+        except ValueError:
+            # Its own words may hold a part of the password.
+            raise ValueError("the redis URL is not valid; write / # ? : @ in a password as %2F %23 …") from None
         self._name = name
-        self._redis: Redis = Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, max_connections=64
-        )
+        self._redis: Redis = Redis(connection_pool=pool)
         self._tasks = tasks
         self._monotonic = monotonic
         self._wall_s = wall_s
@@ -69,23 +75,45 @@ class RedisShelf:
         entry = _entry(fields)
         return entry if entry is not None and entry.fresh(self._wall_s()) else None
 
-    def put(self, entry: Entry) -> None:
-        """Send the entry off; nobody waits for it."""
-        size = entry.size_bytes
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        """The entries, in one round trip for every few hundred; all None when Redis does not answer in time."""
+        found: list[Entry | None] = []
+        for start in range(0, len(keys), _STEP):
+            step = keys[start : start + _STEP]
+            if self.is_away:
+                return found + [None] * (len(keys) - len(found))
+            try:
+                async with asyncio.timeout(_TIMEOUT_S * 2):
+                    async with self._redis.pipeline(transaction=False) as pipe:
+                        for key in step:
+                            pipe.hgetall(self._key(key))
+                        told = await pipe.execute(raise_on_error=False)
+            except Exception as error:  # noqa: BLE001 - see get
+                self._failed(error)
+                told = [{}] * len(step)
+            now = self._wall_s()
+            entries = [_entry(fields) if isinstance(fields, Mapping) else None for fields in told]
+            found += [entry if entry is not None and entry.fresh(now) else None for entry in entries]
+        return found
+
+    def put(self, *entries: Entry) -> None:
+        """Send entries off; nobody waits for them."""
+        size = sum(entry.size_bytes for entry in entries)
         if self.is_away or self._waiting_bytes + size > _WAITING_BYTES:
-            self.dropped += 1
+            self.dropped += len(entries)
             return
         self._waiting_bytes += size
-        self._tasks.spawn(self._send(entry, size), "cache-redis-put")
+        self._tasks.spawn(self._send(entries, size), "cache-redis-put")
 
-    async def _send(self, entry: Entry, size: int) -> None:
-        key = self._key(entry.key)
+    async def _send(self, entries: Sequence[Entry], size: int) -> None:
         try:
             async with asyncio.timeout(_TIMEOUT_S * 4):
                 async with self._redis.pipeline(transaction=True) as pipe:
-                    pipe.delete(key)
-                    pipe.hset(key, mapping=_fields(entry))
-                    pipe.pexpireat(key, int(entry.expires * 1000))
+                    for entry in entries:
+                        key = self._key(entry.key)
+                        pipe.delete(key)
+                        pipe.hset(key, mapping=_fields(entry))
+                        pipe.pexpireat(key, int(entry.expires * 1000))
                     await pipe.execute()
         except Exception as error:  # noqa: BLE001 - see get
             self._failed(error)

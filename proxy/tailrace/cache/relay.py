@@ -20,6 +20,10 @@ _AHEAD_BYTES: Final = 262_144
 """How far the stream is read ahead of its fastest reader; behind that the provider has to wait."""
 
 
+_LINGER_S: Final = 1.0
+"""How long a stream that nobody reads any more may take to end after its last event."""
+
+
 class Relay:
     """Reads a stream in a task of its own and keeps it for its readers until it ends.
 
@@ -78,14 +82,21 @@ class Relay:
         """A reader is gone; with the last one the stream is given up."""
         self._readers.discard(reader)
         # Who leaves after the answer's end has all of it, although the provider's connection may still have to close.
-        has_all = reader.watch.terminal and reader.position == self._dropped + len(self._pieces)
-        if not self._readers and not self.over and not has_all:
+        has_all = reader.watch.done and reader.position == self._dropped + len(self._pieces)
+        if not self._readers and not self.over and has_all:
+            asyncio.get_running_loop().call_later(_LINGER_S, self._give_up)
+        elif not self._readers and not self.over:
             self._task.cancel()
             if not self._begun:
                 # A task that is cancelled before its first step never runs: nothing in it would let go of the stream.
                 self._begun = True
                 self._tasks.spawn(self._end(), "relay-end")
         self.moved()
+
+    def _give_up(self) -> None:
+        """The end is told and nobody reads, but the stream goes on."""
+        if not self._readers and not self.over:
+            self._task.cancel()
 
     async def _end(self) -> None:
         try:
@@ -125,6 +136,9 @@ class Relay:
 
     async def _room(self) -> None:
         """Wait until the readers have taken most of what came; drop what nobody needs of a stream that is too long."""
+        if not self._readers and self._size > self._most_bytes:
+            self._pieces.clear()
+            raise TailraceError("The stream was given up.", status=503, code="abandoned")
         while self._readers:
             is_long = self._size > self._most_bytes
             taken = [reader.taken_bytes for reader in self._readers]

@@ -148,8 +148,10 @@ def _identity(recorded: bytes) -> dict[str, Any]:
             if isinstance(told, dict):
                 holder = told.get("response") or told.get("message") or told
                 told = holder if isinstance(holder, dict) else {}
-                found |= {name: told[name] for name in ("id", *_TIMES) if told.get(name) is not None}
-                break
+                found |= {name: told[name] for name in ("id", *_TIMES) if told.get(name)}
+                if found.get("id"):
+                    # Azure's first event has none.
+                    break
     return found
 
 

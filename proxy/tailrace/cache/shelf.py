@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from tailrace.cache.disk import Disk, Totals
 from tailrace.cache.entry import Entry
@@ -14,14 +14,21 @@ from tailrace.cache.selector import Selector
 _log = logging.getLogger("tailrace.cache")
 
 
+_AT_ONCE: Final = 64
+"""Look-ups before others have their turn."""
+
+
 class Shelf(Protocol):
     """Keeps entries of one cache by key. None of it raises: a store that is away has no entries."""
 
     async def get(self, key: str) -> Entry | None:
         """The entry, if there is one that is fresh."""
 
-    def put(self, entry: Entry) -> None:
-        """Keep an entry; found by `get` from now on where the store is this process's own, soon where it is not."""
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        """The entries of many keys, in their order."""
+
+    def put(self, *entries: Entry) -> None:
+        """Keep entries; found by `get` from now on where the store is this process's own, soon where it is not."""
 
     async def purge(self, selector: Selector) -> int:
         """Delete what fits; how many."""
@@ -45,6 +52,8 @@ class LocalShelf:
     async def get(self, key: str) -> Entry | None:
         """From memory, else from disk."""
         now = self._wall_s()
+        if self._disk is not None and self._disk.purged_elsewhere():
+            self._memory.clear()
         entry = self._memory.get(key, now)
         if entry is not None:
             if self._disk is not None:
@@ -57,23 +66,33 @@ class LocalShelf:
                 self._memory.put(entry)
         return entry
 
-    def put(self, entry: Entry) -> None:
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        """One by one, with pauses for other requests."""
+        found = []
+        for position, key in enumerate(keys):
+            if position % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            found.append(await self.get(key))
+        return found
+
+    def put(self, *entries: Entry) -> None:
         """Into both."""
-        self._memory.put(entry)
-        if self._disk is not None:
-            self._disk.put(entry)
+        for entry in entries:
+            self._memory.put(entry)
+            if self._disk is not None:
+                self._disk.put(entry)
 
     async def purge(self, selector: Selector) -> int:
         """From both."""
         now = self._wall_s()
         disk = self._disk
         selector = replace(selector, cache=self._name)
-        in_memory = self._memory.remove_where(lambda entry: selector.fits(entry, now))
+        in_memory = await self._memory.remove_where(lambda entry: selector.fits(entry, now))
         if disk is None:
             return in_memory
-        gone = await asyncio.to_thread(disk.purge, selector)
+        gone = await disk.off_loop(disk.purge, selector)
         # Once more: a look-up may have brought one back while the disk was being searched.
-        self._memory.remove_where(lambda entry: selector.fits(entry, now))
+        await self._memory.remove_where(lambda entry: selector.fits(entry, now))
         return len(gone)
 
     async def totals(self) -> dict[str, int]:
@@ -82,7 +101,7 @@ class LocalShelf:
         told = {"memory_entries": len(memory), "memory_bytes": memory.bytes, "memory_evictions": memory.evictions}
         if self._disk is None:
             return {"entries": len(memory), "bytes": memory.bytes, **told}
-        totals: Totals = await asyncio.to_thread(self._disk.totals, self._name)
+        totals: Totals = await self._disk.off_loop(self._disk.totals, self._name)
         return {
             "entries": totals.entries,
             "bytes": totals.bytes,

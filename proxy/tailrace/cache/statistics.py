@@ -7,6 +7,8 @@ from typing import Any, Final
 _MODELS: Final = 64
 """Models told apart; the rest is `other`: a client's own text must not fill the memory."""
 
+_NAME_CHARS: Final = 200
+
 _ENOUGH: Final = 200
 """Look-ups before a hit rate says anything."""
 _LOW_RATE: Final = 0.3
@@ -35,7 +37,7 @@ class Statistics:
             self.hits += 1
         else:
             self.misses += 1
-        if model not in self.by_model and len(self.by_model) >= _MODELS:
+        if model not in self.by_model and (len(self.by_model) >= _MODELS or len(model) > _NAME_CHARS):
             model = "other"
         self.by_model.setdefault(model, [0, 0])[0 if hit else 1] += 1
 

@@ -1,13 +1,14 @@
 """The one loop that calls providers: targets in order, retries within their budget, deadlines over all of it."""
 
 import asyncio
+import hashlib
 import random
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from tailrace.clock import Clock
-from tailrace.config.models import Config
+from tailrace.config.models import Config, Provider
 from tailrace.errors import TailraceError, UpstreamError
 from tailrace.exchange import Exchange, Reply
 from tailrace.tasks import Tasks, Watchdog
@@ -66,7 +67,7 @@ class Upstream:
         target = self.targets.find(exchange.model, exchange.endpoint)[0]
         provider = target.provider
         place = f"{provider.dialect} {provider.litellm_provider or ''} {provider.base_url} {provider.api_version or ''}"
-        return f"{target.name} {place}"
+        return f"{target.name} {place} {_account(provider)}"
 
     async def __call__(self, exchange: Exchange) -> Reply:
         """Bring an answer, or raise the `TailraceError` that tells the client why there is none."""
@@ -204,3 +205,10 @@ def _final(failure: AttemptFailed, attempts: int) -> TailraceError:
     if attempts > 1 or is_permanent(failure):
         answer.headers["x-should-retry"] = "false"
     return answer
+
+
+def _account(provider: Provider) -> str:
+    """A digest of the credentials and headers a provider is sent of ours: another account has other answers."""
+    sent = [provider.api_key, *(value for _, value in sorted(provider.headers.items()))]
+    told = "\0".join([*sorted(provider.headers), *(value.get_secret_value() for value in sent if value is not None)])
+    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()

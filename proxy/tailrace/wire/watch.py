@@ -25,6 +25,7 @@ class StreamWatch:
     - `usage`: the provider's own count, or None.
     - `error`: the first in-band error object (`{"message": ...}` where the provider sent only text), or None.
     - `done`: the protocol's own end mark came: `[DONE]`, `message_stop`, or a Responses event with a final status.
+    - `garbled`: an event came whose data is no JSON object.
     - `output_chars`: length of the generated text, tool arguments and reasoning included, as JSON spells it in UTF-8
       bytes. Exact enough to estimate with, not to bill by.
 
@@ -41,6 +42,7 @@ class StreamWatch:
         "done",
         "error",
         "events",
+        "garbled",
         "model",
         "output_chars",
         "response_id",
@@ -56,6 +58,7 @@ class StreamWatch:
         self.usage: Usage | None = None
         self.error: dict[str, Any] | None = None
         self.done = False
+        self.garbled = False
         self.output_chars = 0
         self._deltas = 0
         self._choices = choices
@@ -131,6 +134,7 @@ class StreamWatch:
             return
         told = event.json
         if type(told) is not dict:
+            self.garbled = True
             if event.event == "error" and self.error is None:
                 self.error = {"message": event.data.decode("utf-8", "replace")}
             return

@@ -265,3 +265,11 @@ async def test_equal_cold_requests_with_a_redis(cache, tmp_path):
         assert all(vectors(result) == [vector("a"), vector("b")] for result in results)
         await made.stop()
     assert sum(len(sent(result)) for result in results) <= 2
+
+
+@virtual_time
+async def test_a_usage_that_is_none_does_not_spoil_the_answer(cache):
+    made = await cache()
+    await ask(made, ["a"])
+    part = await ask(made, ["a", "b"], provider(usage="free"))
+    assert part.status == 200 and len(part.answer["data"]) == 2

@@ -7,13 +7,15 @@ from typing import Final
 from tailrace_plugins.semantic_cache.verifier import (
     english,
     languages,
+    measures,
     numbers,
     qualities,
     rewrite,
+    sorting,
     unspaced,
     wordlists,
 )
-from tailrace_plugins.semantic_cache.verifier.forms import Form, lemma, lexical
+from tailrace_plugins.semantic_cache.verifier.forms import Form, is_verb, lemma, lexical
 from tailrace_plugins.semantic_cache.verifier.tokens import Token
 from tailrace_plugins.semantic_cache.verifier.words import Word
 
@@ -44,6 +46,8 @@ def read(tokens: list[Token], language: str) -> Reading:
     rules = rewrite.load(language)
     sentences: list[tuple[Word, ...]] = []
     for raw in _wishes(_sentences(tokens, literals, language)):
+        if language == "en":
+            raw = sorting.unify(english.unfilled(raw))
         text = " ".join(english.lead(raw) if language == "en" else raw).strip(" ,")
         if not text or text in _fillers(language):
             continue
@@ -54,9 +58,13 @@ def read(tokens: list[Token], language: str) -> Reading:
         text = rewrite.load("shared").rewrite(rules.rewrite(text)).strip(" ,")
         words = text.split()
         if language == "en":
-            words = english.activate(_resolve(english.unfold(words), rules))
-            words = english.letters(english.one_person(words, raw))
+            words = _resolve(english.unfold(english.causes(words)), rules)
+            active = english.particles(english.anybody(english.activate(words)))
+            words = active if active == words else _resolve(active, rules)
+            words = english.letters(english.denied(english.one_person(words, raw)))
         words = numbers.unify(words)
+        if language == "en":
+            words = measures.unify(words)
         if words and " ".join(words) not in _fillers(language):
             grouped = _group([_word(w, literals, capitals, language, accents) for w in words], language)
             sentences.append(tuple(qualities.front(_asked(grouped)) if language == "en" else grouped))
@@ -72,13 +80,17 @@ def _wishes(sentences: list[list[str]]) -> list[list[str]]:
     """ "I want to X. How can I do that?" is one question, which a rule of the frames knows."""
     out: list[list[str]] = []
     for sentence in sentences:
-        if out and " ".join(out[-1][:3]) in _WISHES and len(sentence) <= 6 and {"do", "start"} & set(sentence[-2:]):
+        wish = out and " ".join(out[-1][:3]) in _WISHES and len(sentence) <= 6 and {"do", "start"} & set(sentence[-2:])
+        if wish or (len(sentences) == 2 and out and out[0][0] in _TELLING and tuple(sentence[:1]) in _ASKS):
+            # "My tooth fell out. What do I do?" is one question about a case.
             out[-1] = [*out[-1], ",", *sentence]
         else:
             out.append(sentence)
     return out
 
 
+_TELLING: Final = frozenset({"i", "my", "we", "our", "there"})
+_ASKS: Final = frozenset({("how",), ("what",)})
 _WISHES: Final = frozenset({"i want to", "i need to", "i would like"})
 
 
@@ -86,9 +98,14 @@ def _asked(words: list[Word]) -> list[Word]:
     """Drop verb forms that say nothing after their head: how something is made asks how to make it."""
     if len(words) > 1 and words[0].key == "@howto":
         words[1] = replace(words[1], form="")
+    if words and words[0].key == "@seq":
+        after = [word.key for word in words[1:]] + [""]
+        words = [word for word, key in zip(words, after, strict=True) if key != "|" or word.key not in ("and", ",")]
+        heads = {1, next((at for at, word in enumerate(words) if word.key == "|"), 0) + 1}
+        return [replace(word, form="") if at in heads else word for at, word in enumerate(words)]
     if [word.key for word in words[:2]] == ["@can", "i"] and len(words) > 2:
         words[2] = replace(words[2], form="")
-    if words and words[0].key == "@happen":
+    if words and words[0].key in ("@happen", "@whattodo"):
         # "What would happen if it stopped" asks what happens if it stops.
         return [replace(word, form="") if word.form == "ed" else word for word in words]
     return words
@@ -208,4 +225,9 @@ def _group(words: list[Word], language: str) -> list[Word]:
 def _fits(word: Word, entry: str) -> bool:
     """Whether a word is an entry of the lexicon; one written as a participle ("required") wants a participle."""
     key, inflected, form = entry.partition("/")
-    return word.key == key and (not inflected or word.form == form or {word.form, form} == {"ed", "en"})
+    if word.key != key:
+        return False
+    if not inflected:
+        # "fasting" is no form of the adverb "fast"; only verbs have such forms.
+        return word.form in ("", "s") or not word.raw.isascii() or is_verb(key) or not word.form
+    return word.form == form or {word.form, form} == {"ed", "en"}

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from tailrace_plugins.semantic_cache.verifier import canon, languages, preamble
+from tailrace_plugins.semantic_cache.verifier import canon, foreign, languages, paraphrase, pieces, preamble
 from tailrace_plugins.semantic_cache.verifier.align import explain
 from tailrace_plugins.semantic_cache.verifier.costs import NEVER
 from tailrace_plugins.semantic_cache.verifier.order import MOVED, rearranged, unordered
 from tailrace_plugins.semantic_cache.verifier.reasons import why_not
-from tailrace_plugins.semantic_cache.verifier.tokens import Token, lossless, tokenise
+from tailrace_plugins.semantic_cache.verifier.tokens import Token, lossless, marked, tokenise
 from tailrace_plugins.semantic_cache.verifier.verdict import Verdict
 from tailrace_plugins.semantic_cache.verifier.words import Word
 
 MAX_CHARS: Final = 2_000
 _DEFAULT_RATE: Final = 0.01
+_LIKELY: Final = 0.8
+"""Learned likelihood that is enough at the default rate: on pairs left out, under 1% of near-misses reach it."""
 
 
 def candidate_floor(max_false_hit_rate: float) -> float:
@@ -31,6 +33,16 @@ def verify(cached: str, asked: str, similarity: float, max_false_hit_rate: float
     `similarity` is the cosine of their sentence embeddings; the less similar, the less may differ. With a
     `max_false_hit_rate` of 0 only texts that are equal after lossless normalisation are the same.
     """
+    verdict = explained(cached, asked, similarity, max_false_hit_rate)
+    if verdict.same or max_false_hit_rate <= 0:
+        return verdict
+    words = _english(cached, asked)
+    likely = paraphrase.likelihood(*words, similarity) if words is not None else 0.0
+    return Verdict(True, "paraphrase", round(likely, 3)) if likely >= _needed(max_false_hit_rate) else verdict
+
+
+def explained(cached: str, asked: str, similarity: float, max_false_hit_rate: float = _DEFAULT_RATE) -> Verdict:
+    """What the rules alone say: yes only where every difference is known to be harmless."""
     one, other = sorted((lossless(cached), lossless(asked)))
     if one == other:
         return Verdict(True, "same-words", 1.0)
@@ -42,6 +54,7 @@ def verify(cached: str, asked: str, similarity: float, max_false_hit_rate: float
     if one.replace("`", "") == other.replace("`", ""):
         # One of them marks code as code, the other leaves it bare; no byte of it differs.
         return Verdict(True, "same-words", 0.98)
+    one, other = marked(one, other)
     mine, yours = _tokens(one), _tokens(other)
     if max(len(mine), len(yours)) > canon.MAX_WORDS:
         return Verdict(False, "length", 0.0)
@@ -49,6 +62,28 @@ def verify(cached: str, asked: str, similarity: float, max_false_hit_rate: float
     if language is None:
         return Verdict(False, "language", 0.0)
     return _compare(mine, yours, language, limit)
+
+
+def unexplained(cached: str, asked: str, similarity: float) -> paraphrase.Features | None:
+    """What `paraphrase` judges two texts by; for learning its weights."""
+    words = _english(cached, asked)
+    return paraphrase.features(*words, similarity) if words is not None else None
+
+
+def _english(cached: str, asked: str) -> tuple[tuple[Word, ...], tuple[Word, ...]] | None:
+    """Both texts as words, where they are English and not too long."""
+    one, other = sorted((lossless(cached), lossless(asked)))
+    if len(one) > MAX_CHARS or len(other) > MAX_CHARS:
+        return None
+    mine, yours = map(_tokens, marked(one, other))
+    if max(len(mine), len(yours)) > canon.MAX_WORDS or languages.common(list(mine), list(yours)) != "en":
+        return None
+    return _reading(mine, "en").words, _reading(yours, "en").words
+
+
+def _needed(max_false_hit_rate: float) -> float:
+    """How likely two questions without an explanation must be the same: more for a lower rate."""
+    return max(0.5, 1.0 - (1.0 - _LIKELY) * math.sqrt(max_false_hit_rate / _DEFAULT_RATE))
 
 
 def allowance(similarity: float, max_false_hit_rate: float) -> float:
@@ -66,6 +101,9 @@ def _compare(mine: tuple[Token, ...], yours: tuple[Token, ...], language: str, l
         same = [token.text for token in mine] == [token.text for token in yours]
         return Verdict(same, "same-words" if same else "other-words", 0.9 if same else 0.0)
     cost = min(_cost(one.sentences, other.sentences, language, limit), preamble.cost(one, other))
+    if cost > limit:
+        # What the languages of `foreign` have besides: verb forms, free word order, their own frames of asking.
+        cost = foreign.cost(mine, yours, language)
     if cost <= limit:
         reason = "same-words" if cost == 0.0 else "paraphrase"
         return Verdict(True, reason, round(max(0.5, 1.0 - 0.4 * cost), 3))
@@ -93,7 +131,7 @@ def _sentence_cost(mine: Sequence[Word], yours: Sequence[Word], language: str, l
         return best
     for cost, arranged in rearranged(one, other, language):
         best = min(best, cost + explain(one, arranged, language, limit))
-    return best
+    return min(best, pieces.cost(mine, yours, limit)) if language == "en" and best > limit else best
 
 
 # One text is compared with a handful of candidates in a row: enough for that, and no store of what people wrote.

@@ -63,6 +63,11 @@ def lemma(word: str) -> tuple[str, Form]:
     return _regular(word, bases)
 
 
+def is_verb(base: str) -> bool:
+    """Whether a lemma is known to be a verb (it may be a noun as well)."""
+    return base in _verbs()[0]
+
+
 def past(word: str) -> str:
     """A participle as the past tense it belongs to: "written" -> "wrote"; a regular one is its own past."""
     base, form = lemma(word)
@@ -142,5 +147,5 @@ def lexical(entry: str, language: str) -> list[str]:
     words = languages.fold(entry.replace("-", " "), language)
     if language != "en":
         return words.replace("'", "' ").split()
-    found = (lemma(word) for word in words.split())
+    found = ((word, "") if word.startswith("@") else lemma(word) for word in words.split())
     return [base if form in ("", "s") else f"{base}/{form}" for base, form in found]

@@ -74,7 +74,7 @@ def _best(votes: dict[str, float]) -> str:
 
 def _votes(tokens: list[Token]) -> dict[str, float]:
     """How much speaks for each language: its script decides, else its small words, but for those that may be names."""
-    text = "".join(token.text for token in tokens if token.kind == "word")
+    text = "".join(token.text for token in tokens if token.kind in ("word", "number"))
     for code, script in _SCRIPTS:
         found = len(script.findall(text))
         if found and (found * 3 > len(text) or code in ("ja", "ko")):

@@ -23,6 +23,13 @@ def unordered(words: Sequence[Word]) -> tuple[Word, ...]:
     if not words or words[0].key not in _TWO_SIDED or "|" not in keys:
         return tuple(words)
     parts = _split(words[1:], "|")
+    if words[0].key == "@compare" and "," in keys:
+        # "price, size and weight of the two": what follows the last member belongs to all of them.
+        end = next((at for at, word in enumerate(parts[-1]) if at and word.key in _OWNING), len(parts[-1]))
+        tail = parts[-1][end:]
+        parts = [part for side in (*parts[:-1], parts[-1][:end]) for part in _split(side, ",")]
+        parts = sorted((part for part in parts if part), key=lambda part: [word.key for word in part])
+        return (words[0], *(word for part in parts for word in (*part, Word("|"))), *tail)
     fixed, sides = (parts[:1], parts[1:]) if words[0].key in _NAMED else ([], parts)
     sides.sort(key=lambda side: [word.key for word in side if word.key not in ("a", "the")])
     out = [words[0]]
@@ -143,7 +150,18 @@ def _shuffled(one: Sequence[Word], other: Sequence[Word]) -> bool:
     if any(word.key in _ORDERED or word.key in NEGATORS or word.literal for word in (*one, *other)):
         return False
     mine, yours = _loose(one), _loose(other)
-    return len(mine) <= 10 and mine == yours
+    return len(mine) <= 10 and mine == yours and _one_block(one, other)
+
+
+def _one_block(one: Sequence[Word], other: Sequence[Word]) -> bool:
+    """Whether two neighbouring runs of words changed places and nothing else: no subject is an object now."""
+    first = [word.key for word in one if word.key not in _UNBOUND]
+    second = [word.key for word in other if word.key not in _UNBOUND]
+    size = len(first)
+    start = next((at for at in range(size) if first[at] != second[at]), size)
+    end = next((at for at in range(size) if first[-1 - at] != second[-1 - at]), size)
+    middle, turned = first[start : size - end], second[start : size - end]
+    return any(middle[at:] + middle[:at] == turned for at in range(len(middle) + 1))
 
 
 def _loose(words: Sequence[Word]) -> list[tuple[str, str]]:

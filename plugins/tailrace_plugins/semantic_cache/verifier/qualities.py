@@ -8,6 +8,12 @@ from tailrace_plugins.semantic_cache.verifier.words import NOT, Word
 _PEOPLE: Final = frozenset({"person", "people", "man", "woman", "someone", "individual", "human"})
 
 
+_ENDS: Final = frozenset(
+    {"best", "1st", "last", "latest", "biggest", "highest", "lowest", "cheapest", "oldest", "newest"}
+)
+"""Qualities that stand before or after a number alike: "the five top referrers"."""
+
+
 def front(words: list[Word]) -> list[Word]:
     """English canonical words with such qualities in front of their noun; a denied quality is marked `NOT`."""
     return _bounds(_origins(_clauses(words)))
@@ -17,6 +23,8 @@ def _bounds(words: list[Word]) -> list[Word]:
     """ "10 or more" as "at least 10"."""
     out = list(words)
     for at in range(1, len(out)):
+        if out[at - 1].number and out[at].key in _ENDS:
+            out[at - 1], out[at] = out[at], out[at - 1]
         if out[at].key in ("at least", "at most") and out[at].raw.startswith("or ") and out[at - 1].number:
             out[at - 1], out[at] = out[at], out[at - 1]
     return out

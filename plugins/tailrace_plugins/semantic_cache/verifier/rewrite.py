@@ -20,11 +20,15 @@ _ROUNDS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A compiled pattern, what to put in its place, and the words it can begin with (None: any)."""
+    """A compiled pattern, what to put in its place, and the words it can begin with (None: any).
+
+    Of each set in `needs` a sentence has at least one word if the pattern fits: a cheap check before the pattern.
+    """
 
     pattern: re.Pattern[str]
     replacement: str
     first: frozenset[str] | None
+    needs: tuple[frozenset[str], ...] = ()
 
 
 def compile_rule(line: str, macros: dict[str, str]) -> Rule:
@@ -43,7 +47,7 @@ def compile_rule(line: str, macros: dict[str, str]) -> Rule:
     compiled = re.compile(pattern)
     if any(int(ref) > compiled.groups for ref in re.findall(r"\$(\d)", right)):
         raise ValueError(f"a rule that puts in what it did not keep: {line}")
-    return Rule(compiled, right.strip(), _first_words(elements))
+    return Rule(compiled, right.strip(), _first_words(elements), _needs(elements))
 
 
 def _elements(left: str) -> list[str]:
@@ -81,6 +85,17 @@ def _inner(body: str) -> str:
     body = re.sub(r" \(([^()]*)\)\? ", r"(?: (?:\1))? ", body)
     body = re.sub(r"\((?!\?)", "(?:", body)
     return body.replace("*", r"[^,]{1,80}?")
+
+
+def _needs(elements: list[str]) -> tuple[frozenset[str], ...]:
+    """For each element that must be there and is made of plain words: one word of each of its alternatives."""
+    out: list[frozenset[str]] = []
+    for element in elements:
+        bare = element[1:-1] if element[0] in "({" else element
+        if element.endswith("?") or element[0] in "({" and element[-1] not in ")}" or set(bare) & set("*[](){}.?\\"):
+            continue
+        out.append(frozenset(option.split()[0] for option in bare.split("|") if option.strip()))
+    return tuple(out)
 
 
 def _first_words(elements: list[str]) -> frozenset[str] | None:
@@ -124,7 +139,10 @@ class Rules:
             if known:
                 self._by_first[first] = rules
         padded = sentence + " "
+        words = frozenset(sentence.split())
         for rule in rules:
+            if any(words.isdisjoint(need) for need in rule.needs):
+                continue
             found = rule.pattern.fullmatch(padded)
             if found is None or rule.replacement == "$0":
                 if found is not None:

@@ -49,12 +49,24 @@ def slip(one: Word, other: Word, language: str) -> bool:
     if language != "en" or not (first or second):
         # Other languages inflect by single letters, and their lists are short; but two long words of no list that
         # differ by two letters exchanged are hardly ever two words.
-        return len(one.raw) > 6 and _exchanged(one.raw, other.raw)
-    return _one_stroke(one.raw, other.raw)
+        return len(one.raw) > 6 and (
+            _exchanged(one.raw, other.raw) or (language == "en" and _doubled(one.raw, other.raw))
+        )
+    short, long = sorted((one.raw, other.raw), key=len)
+    return one_stroke(one.raw, other.raw) or (long.endswith("ed") and long[:-2] + "d" == short)
 
 
 def _is_known(word: Word, vocabulary: frozenset[str]) -> bool:
     return word.raw in vocabulary or word.key in vocabulary
+
+
+def _doubled(one: str, other: str) -> bool:
+    """Whether one has a letter twice that the other has once: "alowance", "allowance"."""
+    if abs(len(one) - len(other)) != 1:
+        return False
+    short, long = sorted((one, other), key=len)
+    at = next((at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return at > 1 and at < len(short) - 1 and long[at] == long[at - 1] and short[at:] == long[at + 1 :]
 
 
 def _exchanged(one: str, other: str) -> bool:
@@ -62,7 +74,7 @@ def _exchanged(one: str, other: str) -> bool:
     return len(one) == len(other) and one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
 
 
-def _one_stroke(one: str, other: str) -> bool:
+def one_stroke(one: str, other: str) -> bool:
     """One letter more, less, other, or two neighbours exchanged, and not at the ending, which inflection uses."""
     if len(one) > len(other):
         one, other = other, one

@@ -12,6 +12,11 @@ _ALIKE: Final = frozenset(
     for pair in "in+on in+at on+at in+during on+during for+of to+for about+on about+of of+in of+on for+on "
     "for+in".split()
 )
+_SUBJECT: Final = frozenset({"on", "about"})
+"""What a text is about has either, even where every word counts: "a poem on rain"."""
+_NEARBY: Final = frozenset(
+    frozenset(pair.split("+")) for pair in "in+on in+at on+at in+during on+during about+on of+in of+on".split()
+)
 _VERBS: Final = frozenset("be was were can could will would should has have had did do may might must @yn".split())
 _WH: Final = ("what", "why", "how", "where", "when", "who", "which")
 
@@ -23,7 +28,9 @@ DIRECT: Final = 1
 def manner(words: Sequence[Word]) -> int:
     """How freely a sentence is worded: `ASKING` for open questions, `CHECKING` for yes or no, `DIRECT` for the rest."""
     first = words[0].key if words else ""
-    if first in _VERBS:
+    if first == "@write" or first == "@seq":
+        return DIRECT
+    if first in _VERBS or first == "@show":
         return CHECKING
     return ASKING if first.startswith(("@", *_WH)) else DIRECT
 
@@ -38,7 +45,9 @@ def clash(one: Sequence[Word], other: Sequence[Word]) -> bool:
         return True
     places, others = only_mine.keys() & _PLACES, only_yours.keys() & _PLACES
     asking = manner(one) == ASKING
-    return any(not asking or frozenset((a, b)) not in _ALIKE for a in places for b in others)
+    # "Which people work in Oslo" is not "which people work for Oslo"; "in May" is "during May".
+    alike = _ALIKE if asking and one[0].key != "which" else _NEARBY if asking else frozenset({_SUBJECT})
+    return any(pair not in alike for pair in (frozenset((a, b)) for a in places for b in others))
 
 
 def _articles(mine: Counter[str], yours: Counter[str]) -> bool:

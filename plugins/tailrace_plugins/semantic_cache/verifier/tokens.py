@@ -27,6 +27,27 @@ def lossless(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def marked(one: str, other: str) -> tuple[str, str]:
+    """Both texts, with what one of them marks as code marked in the other too, where it stands there bare and once."""
+    return _marked(one, other), _marked(other, one)
+
+
+def _marked(text: str, by: str) -> str:
+    if "`" not in by:
+        return text
+    for span in list(dict.fromkeys(_SPAN.findall(by)))[:_SPANS]:
+        if span in text:
+            continue
+        bare = re.compile(rf"(?<![\w`-]){re.escape(span[1:-1])}(?![\w`-])")
+        if len(bare.findall(text)) == 1:
+            text = bare.sub(lambda found: f"`{found.group()}`", text)
+    return text
+
+
+_SPAN: Final = re.compile(r"(?<!`)`[^`\s][^`\n]{0,80}`(?!`)")
+_SPANS: Final = 5
+
+
 # A letter of any script, with the marks that Python's \w leaves out (Devanagari vowel signs, Arabic and Hebrew points).
 _L: Final = r"(?:[^\W\d_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e4e])"
 _CJK: Final = r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uff66-\uff9f]"
@@ -42,6 +63,7 @@ _PATTERN: Final = re.compile(
     r"|(?P<abbr>\b(?:[A-Za-z]\.){2,}(?:[A-Za-z]\b)?)"
     r"|(?P<ident>\b[A-Za-z][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+(?:\(\))?|\b[A-Za-z0-9]*_\w+(?:\(\))?|\b[A-Za-z]\w*\(\)"
     r"|\.[A-Za-z]\w*\b)"
+    r"|(?P<operator>(?<=\s)(?:\?\?=?|\?\.|!!|\|\||&&|[!=<>]==?|[<>=]=|=>|->|\.\.<?)(?=\s+\w))"
     r"|(?P<number>(?<![\w.,])-?\d[\w]*(?:[.,:]\d\w*)*|\d\w*(?:[.,:]\d\w*)*)"
     r"|(?P<mixed>[A-Za-z]+\d\w*(?:\.\d\w*)*)"
     rf"|(?P<cjk>{_CJK})"
@@ -77,6 +99,8 @@ def _token(found: re.Match[str], text: str) -> Token | None:
         case "quote":
             inner = raw[1:-1].strip()
             return Token(inner, inner, "exact")
+        case "operator":
+            return Token(raw, raw, "exact")
         case "code" | "url" | "path" | "flag" | "ident":
             return _literal(raw)
         case "abbr":
@@ -86,6 +110,10 @@ def _token(found: re.Match[str], text: str) -> Token | None:
         case "cjk":
             return Token(raw, raw, "word")
         case "word":
+            owned = raw == "s" and text[found.start() - 1 : found.start()] in ("'", "’")
+            if owned and text[: found.start() - 1][-1:].isdigit():
+                # "user 42's password": no seconds.
+                return Token(raw, "'s", "word")
             return _word(raw)
         case "end":
             return Token(raw, "?" if "?" in raw or "？" in raw or "؟" in raw else ".", "end")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tailrace_plugins.semantic_cache.verifier import english
 from tailrace_plugins.semantic_cache.verifier.english import activate, expand, lead, letters, one_person, unfold
 
 
@@ -67,3 +68,82 @@ def test_you_is_anybody_only_where_nobody_else_is_meant() -> None:
     assert one_person(["@howto", "train", "your", "dog"], "how do you train your dog".split())[2] == "@my"
     assert one_person(["@howto", "help", "you"], "how can i help you".split())[2] == "you"
     assert one_person(["what", "you", "do"], "what do you do".split()) == ["what", "you", "do"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("what makes babies cry", "why babies cry"),
+        ("what makes a good leader", "what makes a good leader"),
+        ("what makes my dog so angry", "what makes my dog so angry"),
+    ],
+)
+def test_what_makes_is_why_only_before_a_deed(words: str, wanted: str) -> None:
+    assert " ".join(english.causes(words.split())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("how can a skinny guy build muscle", "@howto build muscle as a skinny guy"),
+        ("how can someone without experience get a job", "@howto get a job without experience"),
+        ("how do people sleep", "@howto sleep"),
+        ("how can someone see my files", "how can someone see my files"),
+        ("how many people speak latin", "how many people speak latin"),
+        ("@howto students to earn money", "@howto earn money as students"),
+    ],
+)
+def test_anybody_asks_how_to(words: str, wanted: str) -> None:
+    assert " ".join(english.anybody(words.split())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("unpaid bills", "not paid bills"),
+        ("bills not unpaid", "bills paid"),
+        ("unlocked doors", "unlocked doors"),
+        ("undo it", "undo it"),
+    ],
+)
+def test_a_denying_prefix_is_a_word(words: str, wanted: str) -> None:
+    assert " ".join(english.denied(words.split())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("switch the light off", "switch off the light"),
+        ("@howto turn the heating up", "@howto turn up the heating"),
+        ("turn up the heating", "turn up the heating"),
+        ("send the cat to the vet and back", "send the cat to the vet and back"),
+    ],
+)
+def test_a_particle_stands_beside_its_verb(words: str, wanted: str) -> None:
+    assert " ".join(english.particles(words.split())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("um so how do i uh restart it", "how do i restart it"),
+        ("how do i restart it , you know", "how do i restart it ,"),
+        ("hello", "hello"),
+        ("um", "um"),
+        ("is like a verb", "is like a verb"),
+    ],
+)
+def test_fillers_go(words: str, wanted: str) -> None:
+    assert " ".join(english.unfilled(words.split())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("the build was broken by the intern , find it", "the intern broke the build , find it"),
+        ("which files were changed by ann", "which files did ann change"),
+        ("stand by me", "stand by me"),
+    ],
+)
+def test_more_passives(words: str, wanted: str) -> None:
+    assert " ".join(english.activate(words.split())) == wanted

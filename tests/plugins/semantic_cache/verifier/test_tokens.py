@@ -2,7 +2,7 @@
 
 import pytest
 
-from tailrace_plugins.semantic_cache.verifier.tokens import lossless, tokenise
+from tailrace_plugins.semantic_cache.verifier.tokens import lossless, marked, tokenise
 
 
 def cut(text: str) -> list[tuple[str, str]]:
@@ -53,3 +53,17 @@ def test_lossless_unifies_what_nobody_sees() -> None:
 def test_a_full_stop_that_shortens_ends_no_sentence() -> None:
     assert cut("tin vs. zinc.") == [("tin", "word"), ("vs", "word"), ("zinc", "word"), (".", "end")]
     assert cut("a Ph.D now") == [("a", "word"), ("phd", "word"), ("now", "word")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        ("what does `git status` show", "what does git status show", "what does `git status` show"),
+        ("run `npm ci`", "run npm ci-x", "run npm ci-x"),
+        ("what is `a b`", "what is a b or a b", "what is a b or a b"),
+        ("`Foo`", "foo", "foo"),
+    ],
+)
+def test_code_is_marked_where_the_other_text_marks_it(one: str, other: str, wanted: str) -> None:
+    assert marked(one, other) == (one, wanted)
+    assert marked(other, one) == (wanted, one)

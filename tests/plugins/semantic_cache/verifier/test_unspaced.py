@@ -30,3 +30,18 @@ def test_same(one: str, other: str, language: str) -> None:
 )
 def test_other(one: str, other: str, language: str) -> None:
     assert [w.key for w in words(one, language)] != [w.key for w in words(other, language)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "language"),
+    [
+        ("刪除這個檔案", "请帮我把这个文件删除", "zh"),
+        ("北京明天天气", "明天北京的天气", "zh"),
+        ("价格不低于100元", "价格至少１００元", "zh"),
+        ("この注文を取り消したいのですが", "この注文をキャンセルしてください", "ja"),
+        ("午後3時に会議", "15時にミーティング", "ja"),
+        ("파일을 지워 주세요", "파일 삭제해 주시겠어요", "ko"),
+    ],
+)
+def test_frames_and_synonyms(one: str, other: str, language: str) -> None:
+    assert [w.key for w in words(one, language)] == [w.key for w in words(other, language)]
