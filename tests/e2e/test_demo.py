@@ -29,7 +29,9 @@ def test_the_demo_compares_and_leaves_nothing_running(tmp_path: Path) -> None:
     assert process.returncode == 0, out
     for words in ("turns (calls)", "10 (9)", "first chunk", "cost as gpt-4o", "time in the proxy", "Same answers"):
         assert words in out
-    assert "again" in out and ("in other words" in out or "Not shown: the semantic cache" in out), "the part of the caches"
+    assert "again" in out and ("in other words" in out or "Not shown: the semantic cache" in out), (
+        "the part of the caches"
+    )
     assert "chat gpt-4o" in out and "POST /v1/chat/completions" in out, "the span tree of one turn"
     assert len(children) >= 2, "a provider and a proxy of their own"
     assert not [pid for pid in children if psutil.pid_exists(pid)]

@@ -43,6 +43,7 @@ _WEIGHTY: Final = frozenset(
     "before after until without except unless only never always all every none not least most more less during instead "
     "while first last".split()
 )
+_DENIALS: Final = NEGATORS | {"unable to", "impossible", "lack"}
 _SAME_START: Final = 4
 _FAR: Final = 4
 
@@ -70,6 +71,8 @@ def features(one: Sequence[Word], other: Sequence[Word], similarity: float) -> F
     here, there = {word.key for word in only_one}, {word.key for word in only_other}
     left, right, alike = _unlike(_of_kind(here, "content"), _of_kind(there, "content"))
     shared = [key for key in mine if key in yours and _kind(key) == "content"]
+    if not shared:
+        return None
     turned = _turned([word.key for word in one], [word.key for word in other], shared)
     pointing = bool((mine.keys() | yours.keys()) & _POINTERS) or all(k in mine and k in yours for k in ("to", "from"))
     asked = len(_of_kind(here, "wh")), len(_of_kind(there, "wh"))
@@ -104,7 +107,7 @@ def _must_differ(only: Sequence[Word], other: Sequence[Word]) -> bool:
     """Whether one of the words has to be in the other text and is not: numbers, literals, negation, names."""
     known = {word.raw for word in other} | {word.key for word in other}
     for word in only:
-        if word.literal or (word.number and word.key != "1") or word.key in NEGATORS or word.key.startswith(NOT):
+        if word.literal or (word.number and word.key != "1") or word.key in _DENIALS or word.key.startswith(NOT):
             return True
         if word.capital and word.raw not in known and word.key not in known:
             return True
