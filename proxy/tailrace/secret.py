@@ -21,7 +21,7 @@ def kept_secret(folder: Path) -> bytes:
     path = folder / "secret"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists() or not path.stat().st_size:
+        if _is_missing(path):
             _make(path)
         kept = path.read_bytes()
     except OSError as error:
@@ -35,9 +35,10 @@ def kept_secret(folder: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Make the file, whole or not at all; of two processes that start together, both read what the first one made."""
-    if path.exists():
-        # Empty: a full disk, once.
-        path.unlink()
+    with suppress(FileNotFoundError):
+        if not path.stat().st_size:
+            # A full disk, once.
+            path.unlink()
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -46,3 +47,10 @@ def _make(path: Path) -> None:
             os.link(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.stat().st_size
+    except FileNotFoundError:
+        return True
