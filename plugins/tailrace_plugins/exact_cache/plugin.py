@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from tailrace.cache.answered import usage_of
 from tailrace.cache.asked import (
     header,
+    is_ambiguous,
     is_deterministic,
     last_question,
     read_control,
@@ -129,7 +130,7 @@ class ExactCachePlugin(Plugin[ExactCacheSettings]):
             return why
         if kind is EndpointKind.EMBEDDINGS and inputs_of(payload) is None:
             return "not-understood"
-        if exchange.raw is not None and has_duplicate_keys(exchange.raw, payload):
+        if is_ambiguous(payload) or (exchange.raw is not None and has_duplicate_keys(exchange.raw, payload)):
             # A provider that takes the first of two spellings answers another question than the key has.
             return "not-understood"
         tags = read_tags(header(request.headers, "x-tailrace-cache-tags"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from tailrace.cache.answered import has_tool_calls, usage_of
-from tailrace.cache.asked import Control, header, read_control, read_tags, request_key, why_stateful
+from tailrace.cache.asked import Control, header, is_ambiguous, read_control, read_tags, request_key, why_stateful
 from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.keeping import Draft, entry_of_stream, entry_of_whole, heard_by, saved_by, why_not_shared
 from tailrace.cache.selector import Selector
@@ -146,7 +146,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
             return "no-store"
         if why := why_stateful(kind, payload):
             return why
-        if exchange.raw is not None and has_duplicate_keys(exchange.raw, payload):
+        if is_ambiguous(payload) or (exchange.raw is not None and has_duplicate_keys(exchange.raw, payload)):
             return "not-understood"
         if self._store is None:
             return "no-disk"

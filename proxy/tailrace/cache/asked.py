@@ -28,6 +28,8 @@ _HARMLESS_STARTS: Final = ("x-stainless-", "sec-", "x-b3-", "x-datadog-", "x-for
 """Headers that tell of the client and of the way of a request. Any other that goes on to the provider may change its
 answer or name an account, so it is part of what is asked."""
 
+_INEXACT: Final = 2.0**63
+
 _MAX_TAGS: Final = 16
 _MAX_TAG_CHARS: Final = 64
 
@@ -129,6 +131,11 @@ def why_stateful(kind: EndpointKind, payload: Mapping[str, Any]) -> str:
     prompt = payload.get("prompt")
     # A prompt that is kept at the provider may be changed there.
     return "stateful" if isinstance(prompt, Mapping) else ""
+
+
+def is_ambiguous(payload: Mapping[str, Any]) -> bool:
+    """Whether a number in it was too large to be read exactly (over 64 bits), so that two requests may look like one."""
+    return any(type(value) is float and abs(value) >= _INEXACT for value in payload.values())
 
 
 def is_deterministic(kind: EndpointKind, payload: Mapping[str, Any]) -> bool:
