@@ -134,7 +134,7 @@ def why_stateful(kind: EndpointKind, payload: Mapping[str, Any]) -> str:
 
 
 def is_ambiguous(payload: Mapping[str, Any]) -> bool:
-    """Whether a number in it was too large to be read exactly (over 64 bits), so that two requests may look like one."""
+    """Whether a number in it was too large to be read exactly (over 64 bits): two requests may then look like one."""
     return any(type(value) is float and abs(value) >= _INEXACT for value in payload.values())
 
 
