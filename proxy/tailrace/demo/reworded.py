@@ -16,7 +16,7 @@ _LOAD_S = 120.0
 
 PAIRS = (
     ("How do I cancel my train ticket?", "Hi, could you please tell me how I can cancel my train ticket?"),
-    ("What is the best way to get to the airport?", "whats the best way to get to the airport"),
+    ("How do I change my seat on the train?", "how can i change my seat on the train"),
     ("Can I change a booking before departure?", "Can I change a booking after departure?"),
     ("Which trains go from Milan to Turin on Friday?", "Which trains go from Turin to Milan on Friday?"),
     ("Is breakfast included at the hotel?", "Is breakfast not included at the hotel?"),
