@@ -8,7 +8,6 @@ import os
 import platform
 import pstats
 import shutil
-import signal
 import sys
 import time
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from benchkit import machine, payload, report
+from benchkit import ending, machine, payload, report
 from benchkit.load import Spec
 from benchkit.rounds import FIRST_CHUNK_PACE_MS, Ends, Measured, Plan, Turn, measure, run_folder, turned
 from benchkit.subjects import EMPTY_CHAIN, SUBJECTS, Subject, TailraceProfiled, Unavailable
@@ -176,8 +175,7 @@ def main() -> int:
     """Measure, show, write .cache/bench/latest.json and latest.md."""
     chosen = arguments()
     # Whatever ends us, the subjects are stopped by the same `finally`s.
-    for name in ENDINGS:
-        signal.signal(name, interrupted)
+    ending.catch_signals()
     width = None if sys.stdout.isatty() else 190
     console = Console(width=width)
     errors = Console(stderr=True)
@@ -243,22 +241,5 @@ def main() -> int:
     return 1 if chosen.strict and failed else 0
 
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def interrupted(*_: object) -> None:
-    """SIGTERM and SIGHUP end us as Ctrl-C does; a second one does not disturb the tidying up."""
-    for name in ENDINGS:
-        signal.signal(name, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        print("stopped; everything started has been stopped too", file=sys.stderr)
-        code = 130
-    finally:
-        machine.stop_all()
-    sys.exit(code)
+    ending.run(main)

@@ -10,7 +10,6 @@ import argparse
 import datetime
 import os
 import platform
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from benchkit import machine, payload, report
+from benchkit import ending, machine, payload, report
 from benchkit.caches import memory, table
 from benchkit.caches.exact import Exact, hit_subjects
 from benchkit.caches.plan import ANSWER_BYTES, REAL, Book, CachePlan
@@ -33,7 +32,6 @@ from benchkit.subjects import Subject, Unavailable
 
 PARTS = ("hits", "misses", "disk", "semantic", "semantic-misses", "memory")
 DISTURBED_CORES = 0.1
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments() -> argparse.Namespace:
@@ -175,8 +173,7 @@ def show(console: Console, book: Book, plan: CachePlan) -> list[report.Verdict]:
 def main() -> int:
     """Measure and show."""
     chosen = arguments()
-    for name in ENDINGS:
-        signal.signal(name, interrupted)
+    ending.catch_signals()
     console = Console(width=None if sys.stdout.isatty() else 150)
     errors = Console(stderr=True)
     plan = replace(
@@ -200,19 +197,5 @@ def main() -> int:
     return 1 if chosen.strict and failed else 0
 
 
-def interrupted(*_: object) -> None:
-    """SIGTERM and SIGHUP end us as Ctrl-C does; a second one does not disturb the tidying up."""
-    for name in ENDINGS:
-        signal.signal(name, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        print("stopped; everything started has been stopped too", file=sys.stderr)
-        code = 130
-    finally:
-        machine.stop_all()
-    sys.exit(code)
+    ending.run(main)

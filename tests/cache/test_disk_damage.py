@@ -122,7 +122,6 @@ def test_damage_inside_makes_misses_and_never_raises(path, damage):
         found = disk.get("exact_cache", str(number))
         assert found is None or len(found.body) == 2000
     disk.put(entry("new"))
-    disk.remove("exact_cache", "1")
     disk.totals("exact_cache")
     assert disk._thread.is_alive()
     disk.close()
@@ -144,10 +143,10 @@ def test_where_nothing_can_be_written(tmp_path, folder):
     else:
         place.mkdir(mode=0o500)
         if os.access(place, os.W_OK):
-            pytest.skip("this user may write anywhere")
+            # This user may write anywhere but in a file system that takes no files.
+            place = Path("/proc/self")
     with pytest.raises(OSError):
         Disk(place / "cache.sqlite", 1 << 20)
-    place.chmod(0o700)
 
 
 def test_a_folder_in_its_place(path):

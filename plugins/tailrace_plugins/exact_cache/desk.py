@@ -99,11 +99,7 @@ class Desk:
 
     def count_saving(self, exchange: Exchange, saved: Saved, result: str) -> None:
         """Something was spared."""
-        counts = self.counts
-        counts.saved_input_tokens += saved.input_tokens
-        counts.saved_output_tokens += saved.output_tokens
-        counts.saved_usd += saved.usd or 0.0
-        counts.saved_s += saved.seconds
+        self.counts.spared(saved)
         note_saving(exchange, saved, result)
 
     def store(self, asked: Asked, exchange: Exchange, entries: Sequence[Entry]) -> None:

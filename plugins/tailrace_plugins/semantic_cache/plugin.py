@@ -210,10 +210,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
         exchange.note("cache.age_s", entry.age_s(now))
         note_saving(exchange, saved, "semantic")
         counts.looked_up(exchange.model, hit=True)
-        counts.saved_input_tokens += saved.input_tokens
-        counts.saved_output_tokens += saved.output_tokens
-        counts.saved_usd += saved.usd or 0.0
-        counts.saved_s += saved.seconds
+        counts.spared(saved)
         if self._second.samples():
             # Only then: the chain below is this request's until the client has its answer.
             exchange.on_end(lambda _: self._second.shadow(asked.partition, entry, exchange, call_next))

@@ -78,7 +78,7 @@ class Disk:
         self._reader, self._writer = open_or_anew(path)
         self._scanner = reading(path)
         self._scanning = threading.Lock()
-        self._pending: dict[tuple[str, str], Entry | None] = {}
+        self._pending: dict[tuple[str, str], Entry] = {}
         self._pending_bytes = 0
         self._used: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -103,8 +103,8 @@ class Disk:
     def get(self, cache: str, key: str) -> Entry | None:
         """The entry, fresh or not, whether it is on the disk already or waiting to be; None without one."""
         with self._lock:
-            if (cache, key) in self._pending:
-                return self._pending[cache, key]
+            if (waiting := self._pending.get((cache, key))) is not None:
+                return waiting
         row = self._read(f"SELECT {COLUMNS} FROM entry WHERE cache = ? AND key = ?", (cache, key))
         if not row:
             return None
@@ -127,12 +127,6 @@ class Disk:
             self._pending_bytes += entry.size_bytes
         if is_first:
             self._wake.set()
-
-    def remove(self, cache: str, key: str) -> None:
-        """Have an entry deleted; it is no longer found from now on."""
-        with self._lock:
-            self._pending[cache, key] = None
-        self._wake.set()
 
     def purge(self, selector: Selector) -> list[Entry]:
         """Delete what fits, now; the deleted entries without their bodies. Blocks: for a thread.
@@ -295,12 +289,9 @@ class Disk:
         def write_all(connection: sqlite3.Connection) -> None:
             now = self._now()
             with transaction(connection):
-                for (cache, key), entry in pending.items():
-                    if entry is None:
-                        connection.execute("DELETE FROM entry WHERE cache = ? AND key = ?", (cache, key))
-                    else:
-                        write(connection, entry, now)
-                        self._grown += entry.size_bytes
+                for entry in pending.values():
+                    write(connection, entry, now)
+                    self._grown += entry.size_bytes
                 touched = [(at, cache, key) for (cache, key), at in used.items()]
                 connection.executemany("UPDATE entry SET used = ? WHERE cache = ? AND key = ?", touched)
 
@@ -309,7 +300,7 @@ class Disk:
             for key, entry in pending.items():
                 if self._pending.get(key) is entry:
                     del self._pending[key]
-            self._pending_bytes = sum(e.size_bytes for e in self._pending.values() if e is not None)
+            self._pending_bytes = sum(entry.size_bytes for entry in self._pending.values())
             if self._pending:
                 # What came meanwhile has woken nobody.
                 self._wake.set()

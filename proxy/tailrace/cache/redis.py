@@ -7,16 +7,13 @@ a moment, so that a store that is down costs requests nothing.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tailrace.cache.entry import Entry, Saved
 from tailrace.cache.selector import Selector
 from tailrace.errors import TailraceError
 from tailrace.tasks import Tasks
 from tailrace.wire import jsonio
-
-if TYPE_CHECKING:
-    pass
 
 _log = logging.getLogger("tailrace.cache")
 

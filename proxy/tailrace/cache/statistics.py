@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tailrace.cache.entry import Saved
+
 _MODELS: Final = 64
 """Models told apart; the rest is `other`: a client's own text must not fill the memory."""
 
@@ -40,6 +42,13 @@ class Statistics:
         if model not in self.by_model and (len(self.by_model) >= _MODELS or len(model) > _NAME_CHARS):
             model = "other"
         self.by_model.setdefault(model, [0, 0])[0 if hit else 1] += 1
+
+    def spared(self, saved: Saved) -> None:
+        """A call was not made; a price that nobody knows counts as nothing."""
+        self.saved_input_tokens += saved.input_tokens
+        self.saved_output_tokens += saved.output_tokens
+        self.saved_usd += saved.usd or 0.0
+        self.saved_s += saved.seconds
 
     @property
     def hit_rate(self) -> float | None:

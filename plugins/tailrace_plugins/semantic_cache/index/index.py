@@ -110,11 +110,6 @@ class VectorIndex:
         self._held.move_to_end(partition)
         return held.partition
 
-    def known_empty(self, partition: bytes) -> bool:
-        """Whether it is known to hold nothing, so that there is no use in embedding a question to it."""
-        held = self._held.get(partition)
-        return held is not None and len(held.partition) == 0
-
     async def get(self, partition: bytes) -> Partition:
         """The partition, loaded if need be; concurrent calls share one load.
 
@@ -178,14 +173,6 @@ class VectorIndex:
             loading.is_stale = True
             loading.journal.clear()
         saved.remove(self._path(partition))
-
-    def clear(self) -> None:
-        """Drop everything, the files of partitions that are not loaded included."""
-        for partition in {*self._held, *self._loading, *self._leaving}:
-            self.forget(partition)
-        for file in self._folder.glob("*"):
-            if file.suffix in saved.SUFFIXES:
-                file.unlink(missing_ok=True)
 
     async def save_all(self) -> None:
         """Write each big partition that has changed since it was read or written. A disk that refuses is logged."""

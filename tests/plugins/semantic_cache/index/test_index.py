@@ -63,7 +63,7 @@ def files(tmp_path) -> list[str]:
 async def test_loaded_when_asked_for(make, store, made):
     store.rows[A] = {1, 2, 3}
     index = make()
-    assert index.peek(A) is None and not index.known_empty(A) and len(index) == 0
+    assert index.peek(A) is None and len(index) == 0
     partition = await index.get(A)
     assert partition.live() == [1, 2, 3] and index.peek(A) is partition and await index.get(A) is partition
     assert partition.search(made[2], 1)[0][0] == 2
@@ -87,16 +87,6 @@ async def test_concurrent_calls_share_one_load(make, store):
     store.gate.set()
     results = await asyncio.gather(*calls[1:])
     assert len(set(map(id, results))) == 1 and store.loads == [A] and calls[0].cancelled()
-
-
-async def test_known_empty(make, store, made):
-    index = make()
-    await index.get(A)
-    assert index.known_empty(A)
-    assert index.add(A, 1, made[1])
-    assert not index.known_empty(A)
-    index.remove(A, 1)
-    assert index.known_empty(A)
 
 
 async def test_what_is_not_loaded_is_left_to_the_store(make, made):
@@ -275,17 +265,6 @@ async def test_forgotten_while_it_is_written(make, store, tmp_path, until, monke
     go_on.set()
     await work
     assert files(tmp_path) == []
-
-
-async def test_clear(make, store, tmp_path):
-    store.rows = {A: set(range(EXACT_LIMIT + 1)), B: {1}}
-    index = make()
-    await index.get(A)
-    await index.aclose()
-    index = make()
-    await index.get(B)
-    index.clear()
-    assert files(tmp_path) == [] and len(index) == 0 and index.size_bytes == 0
 
 
 async def test_a_disk_that_refuses_is_logged(make, store, tmp_path, caplog):
