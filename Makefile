@@ -7,7 +7,7 @@ PIP_FLAGS := --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 # hnswlib comes as source only: without a C++ compiler everything but the semantic extra is installed, and it is said.
 CXX_FOUND := $(shell command -v c++ || command -v g++ || command -v clang++)
-EXTRAS := $(if $(CXX_FOUND),all,litellm,redis,postgres)
+EXTRAS := $(if $(CXX_FOUND),all,litellm,redis,postgres,plot)
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml deploy/constraints.txt
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -c deploy/constraints.txt -e '.[$(EXTRAS),dev]'
 	@touch $@
 
-.PHONY: help setup demo run test check format bench bench-caches docs prices weights lock evals clean
+.PHONY: help setup demo run test check format bench bench-caches docs prices weights router-weights lock evals clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -58,11 +58,14 @@ evals: $(STAMP) ## scores on the evaluation data in ../shared/data, where it is 
 docs: $(STAMP) ## write the generated reference (docs/configuration.md)
 	@$(BIN)/python -m tailrace.docs
 
-prices: $(STAMP) ## renew the shipped price table from the installed litellm
+prices: $(STAMP) ## renew the shipped tables of prices and abilities from the installed litellm
 	@$(BIN)/python .ci/prices.py
 
 weights: $(STAMP) ## learn the weights of the semantic cache's verifier from the pairs in tests
 	@HF_HUB_OFFLINE=1 $(BIN)/python .ci/verifier_weights.py
+
+router-weights: $(STAMP) ## learn the router's weights from the outcomes in ../shared/data/routellm and the requests in tests
+	@HF_HUB_OFFLINE=1 $(BIN)/python .ci/router_weights.py ../shared/data/routellm
 
 lock: ## renew deploy/constraints.txt from a fresh environment
 	@bash .ci/lock

@@ -3,7 +3,9 @@ import pytest
 from tailrace.exchange import Reply
 from tailrace.streams import Stream
 from tailrace.testing import FakeUpstream, chat_text, events, exchange, virtual_time
+from tailrace.trail import Dropped
 from tailrace.wire.endpoints import CHAT
+from tailrace.wire.usage import Usage
 
 RAW = b'{ "model": "m", "messages": [], "odd": 1e0, "stream": true }'
 
@@ -129,3 +131,16 @@ async def test_replies_are_not_changed_by_their_copies():
     reply.through(lambda events: events)
     assert reply.stream == Stream(reply.stream.source)
     assert reply.heard_whole() is None
+
+
+def test_a_vector_is_there_for_its_own_text_and_request_only():
+    made, other = exchange({"model": "m"}), exchange({"model": "m"})
+    made.embedded("How?", b"v")
+    assert made.rewrite({"model": "n"}).vector_of("How?") == b"v", "for all plugins below"
+    assert made.vector_of("How") is None and other.vector_of("How?") is None
+
+
+def test_dropped_answers_are_remembered():
+    made = exchange({"model": "m"})
+    made.dropped("p", "small", Usage(3, 4))
+    assert made.trail.dropped == [Dropped("p", "small", Usage(3, 4))]

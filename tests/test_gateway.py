@@ -8,7 +8,7 @@ from tailrace.config.models import Config
 from tailrace.gateway import Gateway, PluginStartFailed
 from tailrace.plugin import Plugin, PluginSettings
 from tailrace.registry import Planned
-from tailrace.testing import services, virtual_time
+from tailrace.testing import exchange, services, virtual_time
 
 
 @pytest.fixture
@@ -91,3 +91,32 @@ def test_it_waits_for_the_last_request(gateway, leaves_after_s, wait_s, waited_s
     asyncio.run(made.start())
     assert wait_for(made, told, leaves_after_s, wait_s) == pytest.approx(waited_s)
     assert told == ["+a", "-a", "-upstream"]
+
+
+class ChooserSettings(PluginSettings):
+    quality: float = 0.95
+
+
+class Chooser(Plugin[ChooserSettings]):
+    name = "chooser"
+    Settings = ChooserSettings
+    chooses_model = True
+
+
+class Other(Chooser):
+    name = "other"
+    chooses_model = False
+
+
+def route(plugin, model="auto", targets=("p/big",), **settings):
+    models = {"auto": {"route": True}, "big": {"targets": list(targets)}}
+    config = Config(providers={"p": {"base_url": "http://p"}, "q": {"base_url": "http://q"}}, models=models)
+    made = Gateway(config, [Planned(plugin, ChooserSettings(**settings))], services(), "hop", b"secret")
+    return made.plugins[0].services.route(exchange({"model": model}))
+
+
+@pytest.mark.parametrize("model", ["auto", "big"])
+def test_where_plugins_choose_the_route_depends_on_how_they_are_set(model):
+    assert route(Chooser, model) == route(Chooser, model) != route(Chooser, model, quality=0.9)
+    assert route(Chooser, model) != route(Chooser, model, targets=("q/big",))
+    assert route(Other, model) == route(Other, model, quality=0.9)

@@ -3,7 +3,7 @@ import pytest
 from tailrace.outcome import settle
 from tailrace.prices import Price, PriceTable
 from tailrace.testing import chat_chunk, data
-from tailrace.trail import TraceIds, Trail
+from tailrace.trail import Dropped, TraceIds, Trail
 from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
 
@@ -92,3 +92,25 @@ def test_the_trails_error_is_the_last_resort(trail):
     trail.error_type = "timeout"
     assert settle(trail, "complete", 504, PRICES, 101.0).error_type == "timeout"
     assert settle(trail, "complete", 504, PRICES, 101.0, error_type="bad_key").error_type == "bad_key"
+
+
+@pytest.mark.parametrize(
+    ("dropped", "cost"),
+    [
+        ([("p", "m", Usage(1, 0))], 12.0),
+        ([("p", "m", Usage(1, 0)), ("p", "m", Usage(0, 1))], 14.0),
+        ([("p", "other", Usage(1, 0))], None),
+    ],
+)
+def test_answers_that_were_dropped_are_part_of_the_bill(trail, dropped, cost):
+    trail.answer = ("chat", WHOLE)
+    trail.dropped = [Dropped(*one) for one in dropped]
+    outcome = settle(trail, "complete", 200, PRICES, 101.0)
+    assert outcome.usage == Usage(3, 4), "of the answer alone"
+    assert outcome.cost_usd == cost
+    assert [(one.provider, one.model, one.usage) for one in outcome.dropped] == dropped
+
+
+def test_a_dropped_answer_is_billed_where_none_came_after_it(trail):
+    trail.dropped = [Dropped("p", "m", Usage(2, 0))]
+    assert settle(trail, "failed", 502, PRICES, 101.0).cost_usd == 2.0

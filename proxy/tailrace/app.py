@@ -18,6 +18,7 @@ from tailrace.config import Config, ConfigError, Loaded, Problem
 from tailrace.config.load import safe_to_listen
 from tailrace.config.models import PriceRow
 from tailrace.config.presets import chain_of
+from tailrace.config.references import unknown_models
 from tailrace.embed import make_embedder
 from tailrace.gateway import Gateway
 from tailrace.http.admin import Admin
@@ -27,6 +28,7 @@ from tailrace.plugin import Services
 from tailrace.prices import Price, PriceTable
 from tailrace.registry import Planned, plan
 from tailrace.secret import kept_secret
+from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
 from tailrace.telemetry.recorder import Recorder
 from tailrace.telemetry.setup import Telemetry, set_up
@@ -56,6 +58,7 @@ class Proxy:
             prices=PriceTable.shipped(_prices(config)),
             data_dir=Path(config.data_dir),
             embedder=make_embedder(config.embedder, tasks, SystemClock()),
+            sessions=Sessions(SystemClock()),
         )
         self.gateway = Gateway(config, planned, self.services, self.hop, self._secret)
         self.recorder = Recorder(
@@ -152,7 +155,13 @@ class Proxy:
 
 def checked_plan(loaded: Loaded) -> list[Planned]:
     """The plugins of a configuration; raises `ConfigError` with every mistake, each with its line."""
-    planned, problems = plan(chain_of(loaded.config.preset, loaded.config.plugins))
+    config = loaded.config
+    entries = chain_of(config.preset, config.plugins)
+    planned, problems = plan(entries)
+    positions = {name: position for position, entry in enumerate(entries) for name in entry}
+    for one in planned:
+        path = ("plugins", positions[one.plugin.name], one.plugin.name)
+        problems += unknown_models(one.settings, [name for name, model in config.models.items() if model.targets], path)
     if problems:
         raise ConfigError(loaded.places.placed(problems))
     return planned

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tailrace.clock import Clock
 from tailrace.streams import Stage, Stream, Tap, Wrap
-from tailrace.trail import PluginScope, Trail
+from tailrace.trail import Dropped, PluginScope, Trail
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Endpoint
 from tailrace.wire.session import derive_session
@@ -133,6 +133,19 @@ class Exchange:
         """What another plugin noted in this request, or None."""
         return self.trail.fact(plugin, key)
 
+    def embedded(self, text: str, vector: bytes) -> None:
+        """Leave the vector of one of the request's texts to the plugins below, so that none has to ask for it again."""
+        self.trail.vector = (text, vector)
+
+    def vector_of(self, text: str) -> bytes | None:
+        """The vector of exactly this text, if a plugin above had it embedded for this request."""
+        kept = self.trail.vector
+        return kept[1] if kept is not None and kept[0] == text else None
+
+    def dropped(self, provider: str, model: str, usage: Usage) -> None:
+        """Say that an answer was billed which the client is not given; its cost is part of the request's."""
+        self.trail.dropped.append(Dropped(provider, model, usage))
+
     def acted(self, label: str = "acted") -> None:
         """Say what the plugin did, as `x-tailrace-chain` shows it: `miss`, `routed(gpt-4o-mini)`."""
         if self.scope is not None:
@@ -245,12 +258,23 @@ def _lower(headers: Mapping[str, str]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedBill:
+    """What an answer cost that was billed and not given to the client; None where its price is not known."""
+
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an exchange ended, told once to all who asked.
 
     `state`: `complete` (the client has the whole answer, which may be an error answer), `client_left`, or `failed`
     (the answer broke off). Times are seconds; `first_chunk_s` is None where nothing came. `usage` is what the provider
-    billed, or an estimate that says so, or None; `cost_usd` None means that no price is known.
+    billed for the answer, or an estimate that says so, or None. `cost_usd` is the bill of the whole request, dropped
+    answers included; None means that a price is not known.
     """
 
     state: Literal["complete", "client_left", "failed"]
@@ -265,3 +289,6 @@ class Outcome:
     response_id: str | None = None
     response_model: str | None = None
     finish_reasons: tuple[str, ...] = ()
+    answer_usd: float | None = None
+    """Of `cost_usd`, what the answer itself cost."""
+    dropped: tuple[DroppedBill, ...] = ()

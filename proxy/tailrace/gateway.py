@@ -11,7 +11,9 @@ from tailrace.config.models import Config
 from tailrace.http.who import Doorkeeper
 from tailrace.plugin import Services
 from tailrace.registry import Planned
+from tailrace.upstream.book import ModelBook
 from tailrace.upstream.call import Upstream
+from tailrace.wire.canonical import fingerprint
 
 _log = logging.getLogger("tailrace")
 
@@ -32,8 +34,15 @@ class Gateway:
         self.services = services
         self.doorkeeper = Doorkeeper(config.keys, secret)
         self.upstream = Upstream(config, services.tasks, services.clock, random.Random(), hop)
-        lent = replace(services, route=self.upstream.route)
+        book = ModelBook(config, self.upstream.targets, services.prices)
+        lent = replace(services, route=self.upstream.route, models=book)
         self.plugins: list[AnyPlugin] = [plan.make(lent) for plan in planned]
+        choosers = {
+            plugin.name: plugin.settings.model_dump(mode="json") for plugin in self.plugins if plugin.chooses_model
+        }
+        if choosers:
+            models = {name: model.model_dump(mode="json") for name, model in config.models.items() if model.route}
+            self.upstream.choosers = f" {fingerprint({'plugins': choosers, 'routed': models})}"
         self._started: list[AnyPlugin] = []
         self.chain = Chain(self.plugins, self.upstream, services.clock)
         self.routes_by_model = bool(config.models)

@@ -1,9 +1,9 @@
 """From what a trail remembers to the `Outcome` that is told: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from tailrace.exchange import Outcome
+from tailrace.exchange import DroppedBill, Outcome
 from tailrace.prices import PriceTable
 from tailrace.trail import Trail
 from tailrace.wire.usage import Usage
@@ -35,20 +35,33 @@ def settle(
     in_band = watch.error if watch is not None else None
     if in_band is not None and state == "complete":
         state, error_type = "failed", error_type or _error_type(in_band)
+    answer_usd = prices.cost(trail.provider, trail.model, usage)
+    dropped = tuple(
+        DroppedBill(one.provider, one.model, one.usage, prices.cost(one.provider, one.model, one.usage))
+        for one in trail.dropped
+    )
     return Outcome(
         state=state,
         status=status,
         duration_s=now - trail.started,
         error_type=error_type or trail.error_type,
         usage=usage,
-        cost_usd=prices.cost(trail.provider, trail.model, usage),
+        cost_usd=_sum(([] if usage is None and dropped else [answer_usd]) + [one.cost_usd for one in dropped]),
         first_chunk_s=trail.first_chunk_at - trail.started if trail.first_chunk_at else None,
         provider=trail.provider,
         model=trail.model,
         response_id=told.response_id if told is not None else None,
         response_model=told.model if told is not None else None,
         finish_reasons=tuple(told.finish_reasons) if told is not None else (),
+        answer_usd=answer_usd,
+        dropped=dropped,
     )
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """What they come to; None where one of them is not known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 _KNOWN = frozenset(

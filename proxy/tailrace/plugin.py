@@ -13,7 +13,9 @@ from tailrace.cache.caches import Caches
 from tailrace.clock import Clock, SystemClock
 from tailrace.embed import Embedder, EmbedderSettings, make_embedder
 from tailrace.exchange import Exchange, Reply
+from tailrace.models import Models, NoModels
 from tailrace.prices import PriceTable
+from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
 from tailrace.wire.endpoints import MODEL_KINDS, EndpointKind
 
@@ -36,6 +38,10 @@ def _no_embedder() -> Embedder:
     return make_embedder(EmbedderSettings(), Tasks(), SystemClock())
 
 
+def _no_sessions() -> Sessions:
+    return Sessions(SystemClock())
+
+
 def _nowhere(exchange: Exchange) -> str:
     return ""
 
@@ -54,6 +60,10 @@ class Services:
     """The file that caches share, and where each announces itself to the operator."""
     embedder: Embedder = field(default_factory=_no_embedder)
     """Texts to vectors, shared by all plugins; `start` it before use, more than once does no harm."""
+    sessions: Sessions = field(default_factory=_no_sessions)
+    """What is remembered of sessions, a typed slot for each plugin: `sessions.slot(self.name, Kind)`."""
+    models: Models = field(default_factory=NoModels)
+    """The models that can be asked for: where they go, what they cost, what they can do."""
     route: Callable[[Exchange], str] = _nowhere
     """Where an exchange as it stands would go first (provider, address, model), for cache keys; raises `NotFound`."""
 
@@ -76,6 +86,8 @@ class Plugin(ABC, Generic[S]):
     """Whether a client may leave it out with `x-tailrace-skip`."""
     fail_open: ClassVar[bool] = True
     """Whether a request goes on without it when it fails; False for what guards something (limits, keys)."""
+    chooses_model: ClassVar[bool] = False
+    """Whether it sends requests to other models than they name: what is cached above it depends on its settings."""
     after: ClassVar[frozenset[str]] = frozenset()
     """Names of plugins that must stand above it where both are configured; a wrong order is refused at start."""
 

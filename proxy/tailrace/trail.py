@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ class Attempt:
     """Whether it must not use a pooled connection: the attempt before found one that the provider was closing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An answer that a provider billed and the client never got: a cheaper model's, say, that was not good enough."""
+
+    provider: str
+    model: str
+    usage: Usage
+
+
 class Trail:
     """The mutable memory of one request, shared by all views of its exchange."""
 
@@ -90,6 +100,7 @@ class Trail:
         "call_ended",
         "call_span_id",
         "call_started",
+        "dropped",
         "ended",
         "enders",
         "error_type",
@@ -104,6 +115,8 @@ class Trail:
         "started_ns",
         "status",
         "trace",
+        "until",
+        "vector",
         "watch",
     )
 
@@ -125,12 +138,18 @@ class Trail:
         self.ended = 0.0
         self.provider = ""
         self.model = ""
+        self.until = 0.0
+        """When all asking for this request must be over (loop time); 0 before the first provider is asked."""
+        self.dropped: list[Dropped] = []
+        """Answers that were paid for and not given to the client."""
         self.status = 0
         self.error_type = ""
         self.fell_back = False
         """Whether the answer is from another target than the first that is configured for the model."""
         self.answer: tuple[str, Any] | None = None
         """The provider's whole answer as parsed JSON, and its shape; read for its facts when there is time."""
+        self.vector: tuple[str, bytes] | None = None
+        """A text of the request that was embedded on its way, and its vector."""
         self.watch: StreamWatch | None = None
         """What the provider's stream said of itself so far."""
 

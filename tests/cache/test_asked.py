@@ -132,6 +132,7 @@ def test_no_two_of_the_changes_are_one():
         {"headers": {**HEADERS, "anthropic-beta": ""}},
         {"headers": {"user-agent": "x", "openai-organization": "org"}},
         {"headers": {**HEADERS, "openai-beta": "x"}},
+        {"headers": {**HEADERS, "x-tailrace-tier": "expert"}},
         {"headers": {**HEADERS, "openai-organization": "other"}},
         {"headers": {**HEADERS, "openai-project": "p"}},
         {"headers": {**HEADERS, "anthropic-version": "2023-06-01"}},

@@ -117,6 +117,8 @@ def test_references_in_lists_and_secrets(write, monkeypatch):
         (PROVIDER + "models: {m: {targets: [o]}}\n", "f:2: models.m.targets[0]: write 'o' as provider/model"),
         (PROVIDER + "models: {m: {targets: [o/]}}\n", "f:2: models.m.targets[0]: write 'o/' as provider/model"),
         (PROVIDER + "models: {m: {targets: []}}\n", "f:2: models.m.targets: list should have at least 1 item"),
+        (PROVIDER + "models: {m: {}}\n", "f:2: models.m: needs targets, as provider/model in fallback order"),
+        (PROVIDER + "models: {auto: {route: true}}\n", "f:2: models.auto.route: no model has targets"),
         ("plugins: [{stream: {}, defaults: {}}]\n", "f:1: plugins[0]: write one plugin an entry"),
         ("plugins: [{}]\n", "f:1: plugins[0]: write one plugin an entry"),
     ],

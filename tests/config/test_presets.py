@@ -5,6 +5,7 @@ from tailrace.config.presets import PRESETS, chain_of
 from tailrace.registry import plan
 
 SAFE = {"when": "deterministic", "ttl": 3600.0}
+ROUTER: dict[str, object] = {}
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,7 @@ SAFE = {"when": "deterministic", "ttl": 3600.0}
         ("off", [], []),
         ("off", [{"exact_cache": None}], [{"exact_cache": None}]),
         ("off", [{"exact_cache": {"ttl": 5}}], [{"exact_cache": {"ttl": 5}}]),
-        ("safe", None, [{"exact_cache": SAFE}]),
+        ("safe", None, [{"exact_cache": SAFE}, {"router": ROUTER}]),
         ("safe", [], []),
         ("safe", [{"stream": None}], [{"stream": None}]),
         ("safe", [{"stream": {"x": 1}}, {"exact_cache": None}], [{"stream": {"x": 1}}, {"exact_cache": SAFE}]),
@@ -27,14 +28,14 @@ def test_what_is_said_wins_over_the_preset(preset, plugins, chain):
 
 def test_the_preset_itself_is_not_handed_out():
     chain_of("safe", [{"exact_cache": {"ttl": 5}}])
-    assert dict(PRESETS["safe"]) == {"exact_cache": SAFE}
+    assert dict(PRESETS["safe"]) == {"exact_cache": SAFE, "router": ROUTER}
 
 
 def test_safe_is_what_comes_without_a_word():
     config = Config()
     assert (config.preset, config.plugins) == ("safe", None)
     planned, problems = plan(chain_of(config.preset, config.plugins))
-    assert not problems and [one.plugin.name for one in planned] == ["exact_cache"]
+    assert not problems and [one.plugin.name for one in planned] == ["exact_cache", "router"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -116,7 +116,7 @@ BAD: dict[str, tuple[str, list[str], int]] = {
         7,
     ),
     "no targets": (GOOD + "models:\n  m: {targets: []}\n", ["models.m.targets"], 4),
-    "targets missing": (GOOD + "models:\n  m: {}\n", ["models.m.targets", "required"], 4),
+    "targets missing": (GOOD + "models:\n  m: {}\n", ["models.m", "needs targets"], 4),
     "unknown plugin": (GOOD + "plugins:\n  - strem: {}\n", ["plugins[0].strem", "did you mean 'stream'"], 4),
     "plugin twice": (GOOD + "plugins:\n  - stream: {}\n  - stream: {}\n", ["plugins[1].stream", "twice"], 5),
     "two plugins in one entry": (GOOD + "plugins:\n  - {stream: {}, defaults: {}}\n", ["plugins[0]", "one plugin"], 4),

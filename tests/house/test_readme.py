@@ -48,7 +48,7 @@ async def test_the_plugin_stands_aside_otherwise() -> None:
 def test_the_configuration_is_one() -> None:
     config = Config.model_validate(yaml.load(blocks("yaml")[0], Loader=Loader))
     planned, problems = plan(config.plugins)
-    assert not problems and [p.plugin.name for p in planned] == ["stream", "defaults", "exact_cache"]
+    assert not problems and [p.plugin.name for p in planned] == ["stream", "defaults", "exact_cache", "router"]
 
 
 def test_its_files_are_there() -> None:

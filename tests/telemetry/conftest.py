@@ -15,9 +15,10 @@ from tailrace.outcome import settle
 from tailrace.prices import Price, PriceTable
 from tailrace.telemetry.providers import Known
 from tailrace.telemetry.record import SpanRules
-from tailrace.trail import Attempt, PluginScope, TraceIds, Trail
+from tailrace.trail import Attempt, Dropped, PluginScope, TraceIds, Trail
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import CHAT, PASSTHROUGH, Endpoint
+from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
 
 CANARY = "canary-4f1e"
@@ -25,7 +26,9 @@ KEY = "sk-canary-key-77aa"
 TRACE, SERVER, CALL, PARENT = 0xABC1 << 64, 0x51, 0xCA, 0xFA
 AT = 5000.0
 AT_NS = 1_790_000_000_000_000_000
-PRICES = PriceTable({"gpt-4o-mini": Price(0.15, 0.6, 0.075), "text-embedding-3-small": Price(0.02, 0.0)})
+PRICES = PriceTable(
+    {"gpt-4o-mini": Price(0.15, 0.6, 0.075), "gpt-4o": Price(2.5, 10.0), "text-embedding-3-small": Price(0.02, 0.0)}
+)
 REQUEST = {
     "model": "gpt-4o-mini",
     "messages": [{"role": "system", "content": f"sys {CANARY}"}, {"role": "user", "content": f"hello {CANARY}"}],
@@ -57,6 +60,15 @@ class Ended:
 
     def tell(self, sink):
         sink(self.endpoint, self.exchange, self.trail, self.outcome)
+
+
+ROUTED = {
+    "route.tier": "simple",
+    "route.model": "gpt-4o-mini",
+    "route.reason": "first-turn",
+    "route.saved_usd": 0.5,
+    "route.saved_s": 1.5,
+}
 
 
 @dataclass
@@ -111,6 +123,10 @@ class Story:
         trail.provider, trail.model, trail.call_ended = provider, model, made.ended
         return self
 
+    def dropped(self, model, usage):
+        self.trail.dropped.append(Dropped("openai", model, usage))
+        return self
+
     def gave_up(self, error):
         self.trail.error_type = error
         return self
@@ -152,6 +168,8 @@ def stories() -> dict[str, Ended]:
         "retry": Story().attempt(50, 429, "429").attempt(900).whole().end(905),
         "fallback": Story().attempt(50, 0, "connect").attempt(900, provider="local", model="qwen3").whole().end(905),
         "hit": Story().plugin("exact_cache", "acted", "hit", {"cache.result": "exact"}, ended=2).end(3),
+        "routed": Story().plugin("router", "acted", "routed(gpt-4o-mini)", ROUTED).attempt(800).whole().end(803),
+        "dropped": Story().attempt(800).dropped("gpt-4o", Usage(1_000_000, 0)).whole().end(803),
         "refused": Story(payload=None).end(1, status=401, error="invalid_api_key"),
         "nowhere": Story(endpoint=PASSTHROUGH, payload=None).end(1, status=404, error="not_found"),
         "left": Story(payload=streamed).attempt(200).stream(usage=False, done=False).end(500, "client_left", 200),

@@ -124,3 +124,20 @@ def test_a_client_makes_no_labels(story, prices, canaries):
 
 def test_no_request_is_lost_on_its_way_to_the_numbers(ended):
     assert sum(count for count, _ in numbers(ended)["http.server.request.duration"].values()) == 1
+
+
+def test_a_routed_request_is_counted_by_tier_with_what_it_saved(told, prices):
+    found = numbers(told["routed"], prices=prices)
+    assert found["tailrace.routed.requests"] == {"router simple gpt-4o-mini first-turn": 1}
+    assert found["tailrace.saved.usd"] == {"router": 0.5}
+    assert found["tailrace.saved.seconds"] == {"router": 1.5}
+
+
+def test_a_dropped_answer_is_billed_under_its_own_model(told, prices):
+    found = numbers(told["dropped"], prices=prices)
+    assert found["tailrace.cost.usd"] == {
+        "openai gpt-4o": pytest.approx(2.5),
+        "openai gpt-4o-mini": pytest.approx(22.2e-6),
+    }
+    tokens = found["gen_ai.client.inference.usage.input_tokens"]
+    assert tokens == {"chat openai gpt-4o-mini text": 100, "chat openai gpt-4o text": 1_000_000}

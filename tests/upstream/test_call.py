@@ -305,3 +305,18 @@ async def test_every_failure_is_an_upstream_error_or_the_providers(peer, upstrea
     error = await refusal(upstream({"a": first}), ask())
     assert isinstance(error, UpstreamError)
     assert (error.status, error.error_type, error.headers) == (502, "disconnect", {"x-should-retry": "false"})
+
+
+async def test_asked_again_in_one_exchange_nothing_of_the_first_answer_is_left(peer, upstream, answer):
+    """A plugin may drop an answer, or an error, and ask another model."""
+    first, second = await peer(answer(400)), await peer(answer(200, GOOD))
+    made = upstream({"a": first, "b": second}, models={"small": {"targets": ["a/x"]}, "big": {"targets": ["b/y"]}})
+    asking = exchange({"model": "small"})
+    await refusal(made, asking)
+    trail = asking.trail
+    began = trail.call_started
+    assert (trail.error_type, trail.answer) == ("400", None)
+    await made(asking.rewrite({"model": "big"}))
+    assert (trail.error_type, trail.provider, trail.model) == ("", "b", "y")
+    assert trail.call_started == began, "the time with providers begins with the first of them"
+    assert [attempt.model for attempt in trail.attempts] == ["x", "y"]

@@ -66,3 +66,17 @@ def test_a_model_overrides_its_provider_overrides_upstream():
     passing = found.of_provider("openai")
     assert passing.model == ""
     assert passing.deadlines.model_dump() == {"connect_s": 1, "first_event_s": 5, "idle_s": 6, "total_s": 100}
+
+
+def test_a_routed_name_without_targets_has_those_of_the_first_model():
+    found = make(
+        models={
+            "auto": {"route": True, "deadlines": {"idle_s": 99}},
+            "big": {"targets": ["local/big", "openai/big"]},
+            "own": {"targets": ["claude/own"], "route": True},
+        }
+    )
+    assert found.routed == {"auto": "big", "own": "own"}
+    assert names(found.find("auto", CHAT)) == ["local/big", "openai/big"]
+    assert names(found.find("own", CHAT)) == ["claude/own"]
+    assert found.find("auto", CHAT)[0].deadlines.idle_s == 99

@@ -172,6 +172,7 @@ class SemanticCachePlugin(Plugin[SemanticCacheSettings]):
         if store.is_empty(asked.partition):
             return None, b""
         vector = await self.services.embedder.embed(asked.question.text)
+        exchange.embedded(asked.question.text, vector)
         near = await store.find(asked.partition, vector, self.settings.candidates, self._floor)
         if near is None:
             exchange.note("index", "loading")

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from tailrace.config.references import ModelName
 from tailrace.config.values import Count, Seconds, Share
 from tailrace.plugin import PluginSettings
 
@@ -33,7 +34,7 @@ class SemanticCacheSettings(PluginSettings):
     was saved. Questions around which too many answers differ are no longer served (until a restart)."""
     shadow_agreement: Share = Field(default=0.8, ge=0, le=1)
     """Cosine from which on two answers count as the same."""
-    judge_model: str | None = None
+    judge_model: ModelName | None = None
     """A cheap model, named as a client would, that is asked in the background about near misses. Its yes is remembered
     for the next time the question is asked; nobody ever waits for it."""
     judge_from: Share = Field(default=0.9, ge=0, le=1)

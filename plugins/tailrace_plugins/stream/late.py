@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from tailrace.errors import TailraceError, UpstreamError
@@ -91,6 +92,11 @@ class LateEvents(EventSource):
 
     async def aclose(self) -> None:
         """Let go of the reply, or of the call that should bring it."""
+        if self._pieces is not None and self.watch.done:
+            # The stream below hears its last event, usage in it perhaps, when it is asked for one more.
+            with suppress(Exception):
+                async with asyncio.timeout(_LET_GO_S):
+                    await anext(self._pieces, b"")
         await self._asked.give_up()
 
 

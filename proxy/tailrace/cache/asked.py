@@ -28,6 +28,9 @@ _HARMLESS_STARTS: Final = ("x-stainless-", "sec-", "x-b3-", "x-datadog-", "x-for
 """Headers that tell of the client and of the way of a request. Any other that goes on to the provider may change its
 answer or name an account, so it is part of what is asked."""
 
+_STEERING: Final = ("x-tailrace-tier",)
+"""Headers of ours by which a client chooses who answers. They never reach a provider."""
+
 _INEXACT: Final = 2.0**63
 
 _MAX_TAGS: Final = 16
@@ -99,9 +102,10 @@ def request_key(
 
 
 def _telling(headers: Mapping[str, str]) -> list[list[str]]:
-    """The headers the provider sees that may change its answer, sorted by name."""
+    """The headers that may change the answer, or who gives it, sorted by name."""
     sent = ((name.lower(), value) for name, value in for_provider(headers).items())
-    return sorted([n, v] for n, v in sent if n not in _HARMLESS and not n.startswith(_HARMLESS_STARTS))
+    told = [[n, v] for n, v in sent if n not in _HARMLESS and not n.startswith(_HARMLESS_STARTS)]
+    return sorted([*told, *([name, headers[name]] for name in _STEERING if name in headers)])
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

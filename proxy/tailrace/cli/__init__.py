@@ -5,7 +5,7 @@ import click
 from tailrace.cli.cache import cache
 from tailrace.cli.check import check, plugins, schema
 from tailrace.cli.demo import demo
-from tailrace.cli.extended import evaluate
+from tailrace.cli.extended import Extended, evaluate
 from tailrace.cli.serve import serve
 from tailrace.cli.sim import sim
 from tailrace.version import VERSION
@@ -13,7 +13,7 @@ from tailrace.version import VERSION
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Extended, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, prog_name="tailrace")
 def main() -> None:
     """An OpenAI-compatible proxy between your agent and its model providers.

@@ -196,6 +196,9 @@ def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
 
 def _references(config: Config) -> list[Problem]:
     problems = []
+    if config.models and not any(model.targets for model in config.models.values()):
+        first = next(iter(config.models))
+        problems.append(Problem(("models", first, "route"), "no model has targets that could be chosen"))
     for name, model in config.models.items():
         for position, target in enumerate(model.targets):
             path = ("models", name, "targets", position)

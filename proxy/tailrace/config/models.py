@@ -140,13 +140,49 @@ class Provider(Section):
         return self
 
 
+class ModelAbilities(Section):
+    """What a model can do, where the shipped table does not know it or is wrong; a router goes by it."""
+
+    vision: bool | None = None
+    """Whether it reads images."""
+    tools: bool | None = None
+    """Whether it calls tools."""
+    json_schema: bool | None = None
+    """Whether it keeps to a JSON Schema given in the request."""
+    sampling: bool | None = None
+    """Whether it takes `temperature`, `top_p` and the penalties."""
+    reasoning: bool | None = None
+    """Whether it thinks before it answers."""
+    context_tokens: Count | None = Field(default=None, gt=0)
+    """Most tokens of input."""
+    max_output_tokens: Count | None = Field(default=None, gt=0)
+    """Most tokens of output."""
+    tokens_per_s: Share | None = Field(default=None, gt=0)
+    """Output tokens a second, for estimates of time saved; measured while serving if not set."""
+    first_token_s: Seconds | None = None
+    """Seconds until the first token; measured while serving if not set."""
+
+
 class Model(Section):
     """A model name that clients may ask for."""
 
-    targets: list[str] = Field(min_length=1)
-    """`provider/model` in fallback order."""
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["targets"]}, {"required": ["route"]}]})
+
+    targets: list[str] = Field(default_factory=list, min_length=1)
+    """`provider/model` in fallback order. May be left out with `route: true`: the first model that has targets then
+    stands in where nothing chooses."""
+    route: bool = False
+    """Whether the router chooses the model for requests that ask for this name."""
+    abilities: ModelAbilities = ModelAbilities()
+    """What it can do, on top of the shipped table."""
     deadlines: DeadlineOverrides = DeadlineOverrides()
     """Deadlines of this model."""
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> "Model":
+        if not self.targets and not self.route:
+            raise ValueError("needs targets, as provider/model in fallback order (or route: true)")
+        return self
 
 
 class Keys(Section):

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tailrace.demo.agent import Loop, run_loop
 from tailrace.demo.report import comparison, overhead, say, span_tree
 from tailrace.demo.reworded import Answered, ask_again, is_ready, reworded_table
+from tailrace.demo.routed import ask_auto, routed_table
 from tailrace.demo.servers import provider, proxy
 from tailrace.demo.spans import Collector, collector
 
@@ -50,11 +51,14 @@ async def show() -> int:
                 runs["again"] = await _run(bars, "again", through, False, key=_key("tailrace"))
                 await _add_overhead(overheads, "again", kept, seen, len(runs["again"].turns_s))
                 traces = list(kept.traces().values())
+                async with openai.AsyncOpenAI(base_url=through, api_key=_key("auto"), max_retries=0) as client:
+                    routed = await ask_auto(client)
                 reworded = await _reworded(bars, through, admin)
     console.print(comparison(runs, overheads))
     say(console, next(iter(runs.values())).answer)
     if traces:
         console.print(span_tree(max(traces, key=len)))
+    console.print(routed_table(routed))
     if reworded:
         console.print(reworded_table(reworded))
     else:

@@ -54,10 +54,14 @@ class Metrics:
         self._plugin_s = self._histograms(names.PLUGIN_DURATION)
         self._cost = self._counters(names.COST_USD)
         self._caches = self._counters(names.CACHE_REQUESTS)
+        self._routed = self._counters(names.ROUTED_REQUESTS)
+        saved_usd, saved_s = self._counters(names.SAVED_USD), self._counters(names.SAVED_SECONDS)
         self._saved = (
-            ("cache.saved_usd", self._counters(names.SAVED_USD)),
+            ("cache.saved_usd", saved_usd),
             ("cache.saved_input_tokens", self._counters(names.SAVED_INPUT_TOKENS)),
-            ("cache.saved_s", self._counters(names.SAVED_SECONDS)),
+            ("cache.saved_s", saved_s),
+            ("route.saved_usd", saved_usd),
+            ("route.saved_s", saved_s),
         )
         self.loop_lag = self._histograms(names.LOOP_LAG).at()
         self._inferences = self._histograms(generation.inference_duration)
@@ -104,11 +108,15 @@ class Metrics:
                 self._plugin_s.at(scope.plugin).record(scope.self_s, ids)
 
     def _count_facts(self, scope: PluginScope) -> None:
-        """What a plugin says of a cache's result and of savings, under the names that all plugins share."""
+        """What a plugin says of a cache's result, of a route and of savings, under the names that all plugins share."""
         facts, plugin = scope.facts, scope.plugin
         result = facts.get("cache.result")
         if result is not None:
             self._caches.at(plugin, result if result in _CACHE_RESULTS else OTHER).value += 1
+        tier = facts.get("route.tier")
+        if tier is not None:
+            model = self._labels.asked_for(str(facts.get("route.model")))
+            self._routed.at(plugin, str(tier), model, str(facts.get("route.reason"))).value += 1
         for name, counters in self._saved:
             saved = facts.get(name)
             # Counters never go down: a plugin that has more spent than saved keeps that to itself until it is made up.
@@ -144,8 +152,14 @@ class Metrics:
         if outcome.usage is not None:
             payload = exchange.payload if exchange is not None else {}
             self._count_tokens(operation, provider, model, error, outcome.usage, payload, ids)
-        if outcome.cost_usd is not None:
-            self._cost.at(trail.provider, model).value += outcome.cost_usd
+        if outcome.answer_usd is not None:
+            self._cost.at(trail.provider, model).value += outcome.answer_usd
+        for one in outcome.dropped:
+            # Billed under their own models, though the client never saw them.
+            name = labels.model(one.provider, one.model, answered=True)
+            self._count_tokens(operation, labels.provider(one.provider), name, "", one.usage, {}, ids)
+            if one.cost_usd is not None:
+                self._cost.at(one.provider, name).value += one.cost_usd
 
     def _count_tokens(
         self,

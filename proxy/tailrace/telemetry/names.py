@@ -87,6 +87,7 @@ SIGNAL: Final = "signal"
 CACHE: Final = "cache"
 RESULT: Final = "result"
 MECHANISM: Final = "mechanism"
+TIER: Final = "tier"
 
 INT_LABELS: Final = frozenset({HTTP_STATUS, SERVER_PORT})
 """Labels whose values are numbers in OTLP."""
@@ -152,6 +153,13 @@ CACHE_REQUESTS: Final = Metric(
     "{request}",
     "Requests each cache was asked about: exact, semantic, part, miss or bypass.",
     (CACHE, RESULT),
+)
+ROUTED_REQUESTS: Final = Metric(
+    "tailrace.routed.requests",
+    "counter",
+    "{request}",
+    "Requests a router sent on, by tier, by the model it chose and by why.",
+    (PLUGIN, TIER, OUR_MODEL, REASON),
 )
 SAVED_USD: Final = Metric(
     "tailrace.saved.usd",

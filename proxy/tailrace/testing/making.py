@@ -12,6 +12,7 @@ from tailrace.clock import Clock
 from tailrace.exchange import ClientRequest, Exchange
 from tailrace.plugin import Plugin, Services
 from tailrace.prices import PriceTable
+from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
 from tailrace.testing.clock import ManualClock, VirtualLoop
 from tailrace.trail import TraceIds, Trail
@@ -69,12 +70,14 @@ def exchange(
 
 def services(*, clock: Clock | None = None, data_dir: Path | None = None, seed: int = 0) -> Services:
     """What the proxy lends to plugins: repeatable randomness, and the clock of the test."""
+    now = clock or clock_of_loop()
     return Services(
         tasks=Tasks(),
-        clock=clock or clock_of_loop(),
+        clock=now,
         rng=random.Random(seed),
         prices=PriceTable.shipped(),
         data_dir=data_dir or Path("no-data-dir-was-given-to-this-test"),
+        sessions=Sessions(now),
     )
 
 

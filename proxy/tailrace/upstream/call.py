@@ -42,6 +42,8 @@ class Upstream:
 
     def __init__(self, config: Config, tasks: Tasks, clock: Clock, rng: random.Random, hop: str) -> None:
         self.targets = Targets(config)
+        self.choosers = ""
+        """What the plugins that choose models are set to, in one line; set once they are made."""
         self._settings = config.upstream
         self._now = clock.monotonic
         self._rng = rng
@@ -62,12 +64,13 @@ class Upstream:
     def route(self, exchange: Exchange) -> str:
         """Where the exchange would go first, in one line: provider, address, model. Raises `NotFound` as a call would.
 
-        What is cached under it is no longer found once the configuration sends the same model elsewhere.
+        What is cached under it is no longer found once the configuration sends the same model elsewhere, or once a
+        plugin that chooses models is set otherwise.
         """
         target = self.targets.find(exchange.model, exchange.endpoint)[0]
         provider = target.provider
         place = f"{provider.dialect} {provider.litellm_provider or ''} {provider.base_url} {provider.api_version or ''}"
-        return f"{target.name} {place} {_account(provider)}"
+        return f"{target.name} {place} {_account(provider)}{self.choosers}"
 
     async def __call__(self, exchange: Exchange) -> Reply:
         """Bring an answer, or raise the `TailraceError` that tells the client why there is none."""
@@ -84,9 +87,13 @@ class Upstream:
         if len(targets) > 1:
             targets = self.breaker.order(targets)
         trail = exchange.trail
-        trail.call_started = self._now()
+        # Asked a second time, after an answer that was dropped or an error: nothing of that is this answer's.
+        trail.answer = trail.watch = None
+        trail.first_chunk_at, trail.error_type = 0.0, ""
+        trail.call_started = trail.call_started or self._now()
         trail.call_span_id = self._rng.getrandbits(64)
-        until = asyncio.get_running_loop().time() + targets[0].deadlines.total_s
+        # One deadline for the whole request, however often a plugin has it asked.
+        until = trail.until = trail.until or asyncio.get_running_loop().time() + targets[0].deadlines.total_s
         self.budget.active += 1
         try:
             reply = await self._try_all(exchange, targets, until)

@@ -49,13 +49,13 @@ class AttemptFailed(Exception):
 
 
 # "Never: ... insufficient_quota and spend limits": they do not pass within a retry's time.
-_SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "budget_exceeded", "credit_balance_too_low"})
-_CONTENT = frozenset({"content_policy_violation", "content_filter", "invalid_prompt"})
+SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "budget_exceeded", "credit_balance_too_low"})
+CONTENT = frozenset({"content_policy_violation", "content_filter", "invalid_prompt"})
 
 
 def is_permanent(failure: AttemptFailed) -> bool:
     """Whether the client need not try again by itself: nothing that passes with time is in the way."""
-    return failure.answer.permanent or failure.code in _SPENT or failure.code in _CONTENT
+    return failure.answer.permanent or failure.code in SPENT or failure.code in CONTENT
 
 
 _BUSY = frozenset({429, 502, 503, 529})
@@ -66,7 +66,7 @@ def again(failure: AttemptFailed, *, leaves: Leaves, retry_after_max_s: float) -
     """Decide how a failed attempt may go on; `leaves` is what a repetition could leave at the provider twice."""
     if failure.kind == "connect":
         return Again.ALWAYS
-    if leaves == "changes" or failure.kind == "refused" or failure.code in _SPENT or failure.code in _CONTENT:
+    if leaves == "changes" or failure.kind == "refused" or failure.code in SPENT or failure.code in CONTENT:
         return Again.NEVER
     if failure.kind == "disconnect":
         # A copy stored there that nobody asks for again does no harm, but it need not be made on purpose.

@@ -30,8 +30,16 @@ class Targets:
         self._config = config
         self._first = next(iter(config.providers), "")
         self._anthropic = next((n for n, p in config.providers.items() if p.dialect == "anthropic"), "")
+        stands_in = next((name for name, model in config.models.items() if model.targets), "")
+        self.routed: Mapping[str, str] = {
+            name: name if model.targets else stands_in for name, model in config.models.items() if model.route
+        }
+        """The names marked `route: true`, each with the one whose targets it has where nothing chooses."""
         self._by_model: Mapping[str, tuple[Target, ...]] = {
-            name: tuple(self._configured(target, model.deadlines) for target in model.targets)
+            name: tuple(
+                self._configured(target, model.deadlines)
+                for target in config.models[self.routed.get(name, name)].targets
+            )
             for name, model in config.models.items()
         }
         self._base = {name: _deadlines(config.upstream, p.deadlines) for name, p in config.providers.items()}

@@ -16,6 +16,7 @@ from tailrace.testing import (
     whole,
 )
 from tailrace.wire.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
+from tailrace.wire.usage import Usage
 from tailrace_plugins.stream.plugin import StreamPlugin
 
 ASKED = {"model": "m", "stream": True}
@@ -75,6 +76,15 @@ async def test_pings_before_the_answer():
     assert result.body.removeprefix(PING + PING) == b"".join(TEXT)
     assert result.reply.headers["content-type"].startswith("text/event-stream")
     assert len(result.upstream.got) == 1
+    assert result.upstream.all_closed
+
+
+@virtual_time
+async def test_the_usage_of_a_late_answer_is_heard_when_it_comes_with_the_end():
+    usage = data({"id": "c", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
+    answer = events(TEXT[0], b"".join([*TEXT[1:-1], usage, TEXT[-1]]), after_s=12)
+    result = await run(stream(keep_alive_s=5), exchange(ASKED), answer)
+    assert result.facts["late"] and result.outcome.usage == Usage(3, 2)
     assert result.upstream.all_closed
 
 

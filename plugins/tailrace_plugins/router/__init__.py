@@ -1,0 +1,1 @@
+"""The complexity router: the cheapest model that still answers well."""
