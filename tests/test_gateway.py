@@ -120,3 +120,13 @@ def test_where_plugins_choose_the_route_depends_on_how_they_are_set(model):
     assert route(Chooser, model) == route(Chooser, model) != route(Chooser, model, quality=0.9)
     assert route(Chooser, model) != route(Chooser, model, targets=("q/big",))
     assert route(Other, model) == route(Other, model, quality=0.9)
+
+
+def test_where_plugins_choose_it_depends_on_all_they_may_choose():
+    def small(target):
+        models = {"auto": {"route": True}, "big": {"targets": ["p/big"]}, "small": {"targets": [target]}}
+        config = Config(providers={"p": {"base_url": "http://p"}}, models=models)
+        made = Gateway(config, [Planned(Chooser, ChooserSettings())], services(), "hop", b"secret")
+        return made.plugins[0].services.route(exchange({"model": "auto"}))
+
+    assert small("p/one") == small("p/one") != small("p/other")

@@ -41,8 +41,8 @@ class Gateway:
             plugin.name: plugin.settings.model_dump(mode="json") for plugin in self.plugins if plugin.chooses_model
         }
         if choosers:
-            models = {name: model.model_dump(mode="json") for name, model in config.models.items() if model.route}
-            self.upstream.choosers = f" {fingerprint({'plugins': choosers, 'routed': models})}"
+            models = {name: [*model.targets, model.route] for name, model in config.models.items()}
+            self.upstream.choosers = f" {fingerprint({'plugins': choosers, 'models': models})}"
         self._started: list[AnyPlugin] = []
         self.chain = Chain(self.plugins, self.upstream, services.clock)
         self.routes_by_model = bool(config.models)

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from tailrace.cli import main
 from tailrace.version import VERSION
 
-COMMANDS = ("serve", "check", "plugins", "schema", "cache", "eval", "sim", "demo")
+COMMANDS = ("serve", "check", "plugins", "schema", "cache", "eval", "router", "sim", "demo")
 
 
 def run(*arguments, **more):

@@ -135,3 +135,42 @@ def test_explain_refuses_what_is_no_request() -> None:
         [TAILRACE, "router", "explain"], input="hello", capture_output=True, text=True, env=clean_env(), check=False
     )
     assert done.returncode == 1 and "no JSON object" in done.stderr
+
+
+def test_eval_measures_a_file_of_outcomes(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"{'Prove it. ' * (n % 7)}What is {n} + {n}?", "weak_correct": n % 3 > 0, "strong_correct": True}
+        for n in range(60)
+    ]
+    (tmp_path / "own.jsonl").write_bytes(b"\n".join(jsonio.dumps(row) for row in rows))
+    words = [TAILRACE, "eval", "router", "own.jsonl", "--mode", "rules", "--bootstrap", "50", "--plot", "own.png"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, env=clean_env(), timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = jsonio.loads_object(done.stdout.splitlines()[-1].encode())
+    assert list(told) == ["file", "n", "cpt50", "cpt80", "apgr", "p50_ms", "p99_ms"]
+    assert (told["file"], told["n"]) == ("own.jsonl", 60) and 0 < told["apgr"] < 2
+    assert "prompt length" in done.stdout and (tmp_path / "own.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_weights_learnt_from_own_outcomes_are_used(tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": f"Prove theorem {n} for all primes." if n % 2 else f"hi number {n}",
+            "weak_correct": n % 2 == 0,
+            "strong_correct": True,
+        }
+        for n in range(80)
+    ]
+    (tmp_path / "own.jsonl").write_bytes(b"\n".join(jsonio.dumps(row) for row in rows))
+    words = [TAILRACE, "router", "train", "own.jsonl", "--out", "w.json", "--no-embedding"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, env=clean_env(), timeout=100, check=False
+    )
+    if "scikit" in done.stderr or "sklearn" in done.stderr:
+        pytest.fail("training needs scikit-learn, which comes with the semantic extra")
+    assert done.returncode == 0, done.stderr
+    request = {"messages": [{"role": "user", "content": "hi number 7"}]}
+    told = jsonio.loads_object(explained(request, "--json", "--weights", str(tmp_path / "w.json")).stdout.encode())
+    assert told["scored_by"] == "learned" and told["p"] > 0.5

@@ -132,6 +132,9 @@ class Planner:
             rungs = {tier: rung for tier, rung in rungs.items() if rung.facts.provider == at_provider}
         if is_asked_for:
             own = ladder.model(default.name) or Rung(TierTarget(model=ModelName(default.name)), default)
+            if ladder.model(default.name) is None:
+                # In no tier: what is hardest goes to it all the same, or nothing ever would.
+                rungs[Tier.EXPERT] = own
             rungs = {
                 tier: rungs[tier] if tier in rungs and _is_cheaper(rungs[tier].facts, default) else own
                 for tier in TIERS

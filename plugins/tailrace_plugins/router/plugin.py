@@ -98,15 +98,17 @@ class RouterPlugin(Plugin[RouterSettings]):
             return await call_next(exchange.rewrite({"model": default.name}))
         session = _session(exchange) if self.settings.sticky else ""
         state = self._sessions.get(session) if session else None
+        plan: Plan | None = None
         try:
             conversation = read(exchange)
-            if forced is None and state is None and is_unread(exchange.payload, conversation):
-                exchange.stood_aside("unread")
-                return await call_next(_to(exchange, default))
-            plan = await self._plan(exchange, conversation, ladder, default, (session, state), forced)
+            if forced is not None or state is not None or not is_unread(exchange.payload, conversation):
+                plan = await self._plan(exchange, conversation, ladder, default, (session, state), forced)
         except Exception as error:  # noqa: BLE001 - what cannot be judged is answered by the default all the same
             _log.warning("the router could not decide: %s", type(error).__name__)
             exchange.stood_aside("undecided")
+            return await call_next(_to(exchange, default))
+        if plan is None:
+            exchange.stood_aside("unread")
             return await call_next(_to(exchange, default))
         self._tell(exchange, plan)
         if plan.rung is None:

@@ -4,6 +4,7 @@ import pytest
 from router_kit import PRICES, TIERS, Book, ToldJudge, asking
 
 from tailrace.abilities import Abilities
+from tailrace.prices import Price
 from tailrace.testing import exchange
 from tailrace.wire.conversation import read_conversation
 from tailrace.wire.endpoints import CHAT, MODELS
@@ -61,6 +62,9 @@ def test_who_asked_for_a_model_gets_it_or_a_cheaper_one():
     other = replace(Book().find("large", CHAT), name="other")
     found = names(made.ladder_for(ladder(), other, is_asked_for=True))
     assert found == ["small", "small", "middle", "other", "other"], "also one that no tier names"
+    dear = replace(other, price=Price(50.0, 90.0))
+    found = names(made.ladder_for(ladder(), dear, is_asked_for=True))
+    assert found == ["small", "small", "middle", "large", "other"], "what is hardest goes to it, however dear"
     unknown = replace(other, price=None)
     assert set(names(made.ladder_for(ladder(), unknown, is_asked_for=True))) == {"other"}, (
         "nothing is known to be cheaper"

@@ -222,6 +222,13 @@ async def test_counting_tokens_of_auto_counts_those_of_the_default():
     assert (sent(result), result.label) == (["large"], "counts-only")
 
 
+async def test_what_cannot_be_read_is_asked_once_even_where_the_provider_refuses_it():
+    result = await ask(
+        router("simple"), {"model": "auto", "input": "go on", "conversation": "c"}, failing(GONE), endpoint=RESPONSES
+    )
+    assert (result.label, sent(result)) == ("unread", ["large"]) and result.error.status == 404
+
+
 async def test_bare_prompts_are_no_session():
     made = router("expert", "simple")
     first = await ask(made, {"model": "auto", "prompt": "prove it"}, endpoint=COMPLETIONS)

@@ -31,7 +31,7 @@ _CHOICE_PENALTY: Final = 3.0
 """How much stronger it is for what questions with options have besides."""
 _VECTOR_PENALTY: Final = 0.3
 _LEAST_SPREAD: Final = 0.15
-_WORK: Final = (0.51, 0.13, 0.06, 0.04, 0.26)
+_WORK: Final = (0.40, 0.20, 0.05, 0.05, 0.30)
 """By tier: its share in the traffic that the curve is for, weighed by size: much chat, and a few long, hard tasks."""
 _JUDGED: Final = 7_500.0
 """Rows' worth of all requests with a tier, however many there are."""
