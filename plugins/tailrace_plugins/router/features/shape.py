@@ -12,6 +12,8 @@ _ENDING: Final = re.compile(
     r"\.(?:py|js|ts|tsx|jsx|java|go|rs|c|cpp|h|rb|php|cs|kt|swift|sql|sh|ya?ml|json|toml|md|html|css|vue)\b"
 )
 _MAX_LINES: Final = 150
+_LETTERS: Final = "abcdefgh."
+"""Options come in their order, each with a blank behind its letter: `a.lock:` in a line of code is none."""
 _BULLETS: Final = frozenset("-*•")
 
 
@@ -24,7 +26,7 @@ def measure(sample: str, words: Container[str]) -> dict[str, float]:
         head = line[:16].lstrip().lstrip("(")
         if len(head) < 2:
             continue
-        if head[1] in ".)" and "a" <= head[0] <= "h":
+        if head[1] in ".)" and head[0] == _LETTERS[len(options)] and head[2:3] in (" ", "\t", ""):
             options.append(len(line) - 3)
         elif (
             head[0] in _BULLETS

@@ -20,6 +20,19 @@ def test_options_in_other_forms(form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "async with a.lock:\n    async with b.lock:\n        a.seats -= 1\n        b.seats += 1",
+        "a.b()\nb.c()",
+        "c. third\nd. fourth",
+        "e.g. this\nf. that",
+    ],
+)
+def test_what_only_looks_like_options(text: str) -> None:
+    assert measure(text, set())["options"] == 0
+
+
+@pytest.mark.parametrize(
     ("text", "name", "count"),
     [
         ("1. do this\n2. do that\n3) and this", "parts", 3),
