@@ -7,7 +7,7 @@ PIP_FLAGS := --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 # hnswlib comes as source only: without a C++ compiler everything but the semantic extra is installed, and it is said.
 CXX_FOUND := $(shell command -v c++ || command -v g++ || command -v clang++)
-EXTRAS := $(if $(CXX_FOUND),all,litellm,redis,postgres,plot)
+EXTRAS := $(if $(CXX_FOUND),all,litellm,redis,postgres,plot,compress)
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 

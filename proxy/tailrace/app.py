@@ -32,6 +32,7 @@ from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
 from tailrace.telemetry.recorder import Recorder
 from tailrace.telemetry.setup import Telemetry, set_up
+from tailrace.tokens import TokenCounter
 
 _log = logging.getLogger("tailrace")
 
@@ -59,6 +60,7 @@ class Proxy:
             data_dir=Path(config.data_dir),
             embedder=make_embedder(config.embedder, tasks, SystemClock()),
             sessions=Sessions(SystemClock()),
+            tokens=TokenCounter(),
         )
         self.gateway = Gateway(config, planned, self.services, self.hop, self._secret)
         self.recorder = Recorder(

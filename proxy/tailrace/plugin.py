@@ -17,6 +17,7 @@ from tailrace.models import Models, NoModels
 from tailrace.prices import PriceTable
 from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
+from tailrace.tokens import TokenCounter
 from tailrace.wire.endpoints import MODEL_KINDS, EndpointKind
 
 CallNext = Callable[[Exchange], Awaitable[Reply]]
@@ -62,6 +63,8 @@ class Services:
     """Texts to vectors, shared by all plugins; `start` it before use, more than once does no harm."""
     sessions: Sessions = field(default_factory=_no_sessions)
     """What is remembered of sessions, a typed slot for each plugin: `sessions.slot(self.name, Kind)`."""
+    tokens: TokenCounter = field(default_factory=TokenCounter)
+    """Tokens of texts, counted by the model's own vocabulary where it is installed; `load` it before use."""
     models: Models = field(default_factory=NoModels)
     """The models that can be asked for: where they go, what they cost, what they can do."""
     route: Callable[[Exchange], str] = _nowhere

@@ -5,7 +5,7 @@ from tailrace.config.presets import PRESETS, chain_of
 from tailrace.registry import plan
 
 SAFE = {"when": "deterministic", "ttl": 3600.0}
-ROUTER: dict[str, object] = {}
+NONE: dict[str, object] = {}
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ ROUTER: dict[str, object] = {}
         ("off", [], []),
         ("off", [{"exact_cache": None}], [{"exact_cache": None}]),
         ("off", [{"exact_cache": {"ttl": 5}}], [{"exact_cache": {"ttl": 5}}]),
-        ("safe", None, [{"exact_cache": SAFE}, {"router": ROUTER}]),
+        ("safe", None, [{"exact_cache": SAFE}, {"router": NONE}]),
         ("safe", [], []),
         ("safe", [{"stream": None}], [{"stream": None}]),
         ("safe", [{"stream": {"x": 1}}, {"exact_cache": None}], [{"stream": {"x": 1}}, {"exact_cache": SAFE}]),
@@ -28,7 +28,7 @@ def test_what_is_said_wins_over_the_preset(preset, plugins, chain):
 
 def test_the_preset_itself_is_not_handed_out():
     chain_of("safe", [{"exact_cache": {"ttl": 5}}])
-    assert dict(PRESETS["safe"]) == {"exact_cache": SAFE, "router": ROUTER}
+    assert dict(PRESETS["safe"]) == {"exact_cache": SAFE, "router": NONE}
 
 
 def test_safe_is_what_comes_without_a_word():

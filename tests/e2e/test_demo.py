@@ -27,7 +27,14 @@ def test_the_demo_compares_and_leaves_nothing_running(tmp_path: Path) -> None:
             pass
     out = process.stdout.read() if process.stdout is not None else ""
     assert process.returncode == 0, out
-    for words in ("turns (calls)", "10 (9)", "first chunk", "cost as gpt-4o", "time in the proxy", "Same answers"):
+    for words in (
+        "turns (calls)",
+        "10 (9)",
+        "first chunk",
+        "cost as gpt-4o",
+        "time in the proxy",
+        "Same turns and calls",
+    ):
         assert words in out
     assert "again" in out and ("in other words" in out or "Not shown: the semantic cache" in out), (
         "the part of the caches"

@@ -1,6 +1,7 @@
 """The processes of the demo: the simulated provider and the proxy, started and stopped as a user would."""
 
 import asyncio
+import importlib.util
 import os
 import socket
 import sys
@@ -27,6 +28,8 @@ async def proxy(upstream_url: str, collector_url: str, folder: Path) -> AsyncIte
     """A proxy in front of `upstream_url` that exports its traces to `collector_url`; its base URL and its admin's."""
     port, admin_port = _free_port(), _free_port()
     path = folder / "tailrace.yaml"
+    # The semantic cache needs its extra.
+    semantic = "semantic_cache, " if importlib.util.find_spec("hnswlib") is not None else ""
     path.write_text(
         f"server: {{port: {port}}}\n"
         f"admin: {{port: {admin_port}}}\n"
@@ -34,6 +37,7 @@ async def proxy(upstream_url: str, collector_url: str, folder: Path) -> AsyncIte
         f"telemetry: {{log: 'off', otlp: {{endpoint: '{collector_url}'}}}}\n"
         f"data_dir: '{folder / 'data'}'\n"
         "preset: balanced\n"
+        f"plugins: [exact_cache, {semantic}router, compress]\n"
     )
     async with _process("serve", "--config", str(path), ready=f"http://127.0.0.1:{admin_port}/readyz"):
         yield f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{admin_port}"

@@ -55,13 +55,16 @@ class Metrics:
         self._cost = self._counters(names.COST_USD)
         self._caches = self._counters(names.CACHE_REQUESTS)
         self._routed = self._counters(names.ROUTED_REQUESTS)
+        saved_tokens = self._counters(names.SAVED_INPUT_TOKENS)
         saved_usd, saved_s = self._counters(names.SAVED_USD), self._counters(names.SAVED_SECONDS)
         self._saved = (
             ("cache.saved_usd", saved_usd),
-            ("cache.saved_input_tokens", self._counters(names.SAVED_INPUT_TOKENS)),
+            ("cache.saved_input_tokens", saved_tokens),
             ("cache.saved_s", saved_s),
             ("route.saved_usd", saved_usd),
             ("route.saved_s", saved_s),
+            ("compress.saved_usd", saved_usd),
+            ("compress.saved_input_tokens", saved_tokens),
         )
         self.loop_lag = self._histograms(names.LOOP_LAG).at()
         self._inferences = self._histograms(generation.inference_duration)

@@ -15,6 +15,7 @@ from tailrace.prices import PriceTable
 from tailrace.sessions import Sessions
 from tailrace.tasks import Tasks
 from tailrace.testing.clock import ManualClock, VirtualLoop
+from tailrace.tokens import TokenCounter
 from tailrace.trail import TraceIds, Trail
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import CHAT, Endpoint
@@ -78,6 +79,7 @@ def services(*, clock: Clock | None = None, data_dir: Path | None = None, seed: 
         prices=PriceTable.shipped(),
         data_dir=data_dir or Path("no-data-dir-was-given-to-this-test"),
         sessions=Sessions(now),
+        tokens=TokenCounter(),
     )
 
 

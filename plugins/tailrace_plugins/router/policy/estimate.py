@@ -2,14 +2,9 @@
 
 from typing import Final
 
+from tailrace.tokens import estimate
 from tailrace.wire.conversation import Conversation, Turn
 
-CHARS_PER_TOKEN: Final = 4.0
-"""Of Latin text: OpenAI's rule of thumb, "1 token ~= 4 chars in English" (help center, "What are tokens")."""
-_PER_EXTRA_BYTE: Final = 5 / 24
-"""Tokens for each byte that UTF-8 needs beyond one a character. It gives 1.5 characters a token where a character takes
-three bytes (Chinese, Japanese, Korean) and 2.2 where it takes two (Cyrillic, Greek, Arabic), which is what cl100k makes
-of them; newer vocabularies make less. One formula, since counting characters by script costs ten times as much."""
 _PER_TURN: Final = 4
 """Role and separators, as in OpenAI's cookbook on counting chat tokens."""
 _PER_IMAGE: Final = 1_600
@@ -18,14 +13,6 @@ _PER_IMAGE: Final = 1_600
 USUAL_OUTPUT: Final = 215
 """Tokens of a chat answer: the mean over LMSYS-Chat-1M is 214.5 (arXiv 2309.11998, table 1)."""
 _LAST_ANSWERS: Final = 4
-
-
-def tokens_of(text: str) -> int:
-    """Tokens in a text: about 4 Latin characters each, 2.2 Cyrillic, 1.5 Chinese, rounded up."""
-    tokens = len(text) / CHARS_PER_TOKEN
-    if not text.isascii():
-        tokens += (len(text.encode("utf-8", "surrogatepass")) - len(text)) * _PER_EXTRA_BYTE
-    return int(-(-tokens // 1))
 
 
 def input_tokens(conversation: Conversation, body_bytes: int) -> int:
@@ -53,5 +40,5 @@ def output_tokens(conversation: Conversation) -> int:
 
 
 def _turn_tokens(turn: Turn) -> int:
-    calls = sum(tokens_of(call.name) + tokens_of(call.arguments) for call in turn.calls)
-    return _PER_TURN + tokens_of(turn.text) + calls
+    calls = sum(estimate(call.name) + estimate(call.arguments) for call in turn.calls)
+    return _PER_TURN + estimate(turn.text) + calls

@@ -1,0 +1,1 @@
+"""How much compression saves on recorded conversations: `tailrace eval compress`."""

@@ -1,0 +1,234 @@
+"""Where in a request the texts stand that may be edited, and the request with such texts replaced. Pure.
+
+Only results of the client's own tools are edited: what a user or the model said stays as it was said.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tailrace.wire import jsonio
+from tailrace.wire.endpoints import Shape
+from tailrace_plugins.compress.passes import Piece
+
+Path = tuple[int, ...]
+"""Where in a message a text stands: the part of its content, for Anthropic the block and the part of its content.
+
+A content that is one string has the path of the only part of a list, `(0,)`: clients write the same message either way.
+"""
+Found = dict[int, list[tuple[Path, Piece]]]
+"""By the message's index, the texts in it that may be edited, in their order."""
+
+_KEYS: Final[Mapping[str, str]] = {"chat": "messages", "responses": "input", "messages": "messages"}
+_CHAT_ROLES: Final = ("tool", "function")
+_CHAT_TEXTS: Final = frozenset({"text"})
+_OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
+_RESPONSES_TEXTS: Final = frozenset({"input_text", "output_text", "text"})
+_LEADING: Final = ("system", "developer")
+_SAID_BY_MODEL: Final = ("reasoning", "compaction", "item_reference")
+
+
+def key_of(shape: Shape | None) -> str | None:
+    """The payload's field with the messages; None for a shape that has none."""
+    return _KEYS.get(shape or "")
+
+
+def history(shape: Shape | None, payload: Mapping[str, Any]) -> list[Any] | None:
+    """The messages of a request, None where it has none in a form that is known. A Responses input that is one text
+    has nothing in it to edit.
+    """
+    key = key_of(shape)
+    messages = payload.get(key) if key is not None else None
+    if type(messages) is list:
+        return messages
+    return [] if shape == "responses" and type(messages) is str else None
+
+
+def lead(messages: Sequence[Any]) -> int:
+    """How many system messages stand at the beginning."""
+    count = 0
+    while count < len(messages) and _map(messages[count]).get("role") in _LEADING:
+        count += 1
+    return count
+
+
+def is_users(message: Any) -> bool:
+    """Whether it is a message with role `user`."""
+    return bool(_map(message).get("role") == "user")
+
+
+def is_models(message: Any) -> bool:
+    """Whether the model said it: an assistant's message, a call, a thought."""
+    holder = _map(message)
+    kind = holder.get("type")
+    return holder.get("role") == "assistant" or (
+        isinstance(kind, str) and (kind.endswith("_call") or kind in _SAID_BY_MODEL)
+    )
+
+
+def after_answers(messages: Sequence[Any]) -> int:
+    """The index after the model's last answer: what follows it, the provider has not been sent before.
+
+    What the model is to go on with (a prefilled answer at the very end) is no answer yet.
+    """
+    end = len(messages)
+    while end and is_models(messages[end - 1]):
+        end -= 1
+    while end and not is_models(messages[end - 1]):
+        end -= 1
+    return end
+
+
+def locate(shape: Shape, messages: Sequence[Any], start: int = 0) -> Found:
+    """The texts that may be edited in the messages from `start` on.
+
+    A tool result knows the call that it answers, the nearest one before it with its id. Linear in the number of
+    messages; never raises, whatever is in them.
+    """
+    found: Found = {}
+    waiting: dict[str, list[tuple[int, int]]] = {}
+    for index in range(len(messages) - 1, -1, -1):
+        if index < start and not waiting:
+            break
+        message = messages[index]
+        if waiting:
+            for id_, name, arguments in _calls(message):
+                if (results := waiting.pop(id_, None)) is None:
+                    continue
+                # Once per call: a hostile request may answer one long call many times.
+                told = _json(arguments)
+                for at, position in results:
+                    path, piece = found[at][position]
+                    found[at][position] = (path, _answering(piece, name, told))
+        if index >= start:
+            pieces: list[tuple[Path, Piece]] = []
+            for id_, path, piece in _texts(shape, _map(message)):
+                if id_:
+                    waiting.setdefault(id_, []).append((index, len(pieces)))
+                pieces.append((path, piece))
+            if pieces:
+                found[index] = pieces
+    return dict(sorted(found.items()))
+
+
+def replaced(shape: Shape, messages: Sequence[Any], edits: Mapping[int, Mapping[Path, str]]) -> list[Any]:
+    """The messages with the texts at these places replaced.
+
+    Nothing of the given ones is changed; a message without edits is the same object, and an edited one keeps all its
+    other fields in their order. A place that is not there is left out.
+    """
+    changed = list(messages)
+    for index, texts in edits.items():
+        message = _map(messages[index])
+        if shape == "messages":
+            blocks = message.get("content")
+            if type(blocks) is list:
+                changed[index] = {**message, "content": _blocks(blocks, texts)}
+        else:
+            key = "output" if shape == "responses" else "content"
+            changed[index] = {**message, key: _content(message.get(key), texts)}
+    return changed
+
+
+def _texts(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str, Path, Piece]]:
+    """The call's id, the place and the text of each result in a message."""
+    if shape == "chat":
+        if message.get("role") in _CHAT_ROLES:
+            piece = Piece("tool", "", tool=_str(message.get("name")), failed=message.get("is_error") is True)
+            yield from _parts(message.get("content"), (), _CHAT_TEXTS, _str(message.get("tool_call_id")), piece)
+    elif shape == "responses":
+        if message.get("type") in _OUTPUTS:
+            call = _str(message.get("call_id"))
+            yield from _parts(message.get("output"), (), _RESPONSES_TEXTS, call, Piece("tool", ""))
+    elif message.get("role") == "user" and type(message.get("content")) is list:
+        for position, value in enumerate(message["content"]):
+            block = _map(value)
+            if block.get("type") == "tool_result":
+                piece = Piece("tool", "", failed=block.get("is_error") is True)
+                call = _str(block.get("tool_use_id"))
+                yield from _parts(block.get("content"), (position,), _CHAT_TEXTS, call, piece)
+
+
+def _parts(
+    content: Any, before: Path, kinds: frozenset[str], call: str, piece: Piece
+) -> Iterator[tuple[str, Path, Piece]]:
+    if type(content) is str:
+        yield call, (*before, 0), _saying(piece, content)
+        return
+    for position, value in enumerate(_list(content)):
+        part = _map(value)
+        text = part.get("text")
+        # Citations point into the text by its characters.
+        if type(text) is str and _str(part.get("type")) in kinds and not part.get("citations"):
+            yield call, (*before, position), _saying(piece, text)
+
+
+def _content(content: Any, texts: Mapping[Path, str]) -> Any:
+    """A content with texts replaced, whose places are those of its parts."""
+    if type(content) is str:
+        return texts.get((0,), content)
+    if type(content) is not list:
+        return content
+    parts = list(content)
+    for path, text in texts.items():
+        at = path[0] if path else len(parts)
+        if at < len(parts) and type(_map(parts[at]).get("text")) is str:
+            parts[at] = {**parts[at], "text": text}
+    return parts
+
+
+def _blocks(blocks: list[Any], texts: Mapping[Path, str]) -> list[Any]:
+    """Anthropic's content with texts in its tool results replaced."""
+    inner: dict[int, dict[Path, str]] = {}
+    for path, text in texts.items():
+        inner.setdefault(path[0], {})[path[1:]] = text
+    changed = list(blocks)
+    for at, within in inner.items():
+        if at < len(blocks) and _map(blocks[at]).get("type") == "tool_result":
+            changed[at] = {**blocks[at], "content": _content(blocks[at].get("content"), within)}
+    return changed
+
+
+def _calls(message: Any) -> Iterator[tuple[str, str, Any]]:
+    """Id, name and arguments of the calls that a message makes, the last one first."""
+    holder = _map(message)
+    kind = holder.get("type")
+    if isinstance(kind, str) and kind.endswith("_call"):
+        yield _str(holder.get("call_id")), _str(holder.get("name")), holder.get("arguments", holder.get("input"))
+    for value in reversed(_list(holder.get("tool_calls"))):
+        call = _map(value)
+        inner = _map(call.get("function")) or _map(call.get("custom"))
+        yield _str(call.get("id")), _str(inner.get("name")), inner.get("arguments", inner.get("input"))
+    for value in reversed(_list(holder.get("content"))):
+        block = _map(value)
+        if _str(block.get("type")).endswith("tool_use"):
+            yield _str(block.get("id")), _str(block.get("name")), block.get("input")
+
+
+def _saying(piece: Piece, text: str) -> Piece:
+    return Piece(piece.role, text, piece.tool, piece.arguments, piece.failed)
+
+
+def _answering(piece: Piece, name: str, arguments: str) -> Piece:
+    return Piece(piece.role, piece.text, name or piece.tool, arguments, piece.failed)
+
+
+def _json(arguments: Any) -> str:
+    """Arguments as the model wrote them, or the JSON text of what a client has parsed."""
+    if isinstance(arguments, str) or arguments is None:
+        return arguments or ""
+    try:
+        return jsonio.dumps(arguments).decode()
+    except (TypeError, RecursionError):
+        return ""
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if type(value) is dict else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""

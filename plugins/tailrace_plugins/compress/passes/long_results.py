@@ -1,0 +1,97 @@
+"""Long plain-text results: beginning, end, and the lines that matter between them. Lossy."""
+
+import re
+from typing import Any, Final
+
+from tailrace.wire import jsonio
+
+_HEAD: Final = 0.4
+_TAIL: Final = 0.3
+"""Shares of the allowed size; the rest is for lines found between."""
+_AROUND: Final = 1
+"""Lines kept before and after one that was found."""
+_LONGEST_LINE: Final = 2_000
+_TROUBLE: Final = re.compile(
+    r"\b(?:error|exception|traceback|fail(?:ed|ure|ures|s)?|fatal|panic|assert\w*|denied|undefined|cannot|not found|"
+    r"exit(?:ed)?(?: with)?(?: code| status)?|warning)\b|\w(?:Error|Exception)\b",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(r"[\w./:@-]{3,}")
+_MOST_WORDS: Final = 40
+
+
+def apply(text: str, arguments: str, most: int) -> str | None:
+    """The text with whole lines left out between head and tail, at most about `most` characters.
+
+    None where it is not longer, and where a line alone is longer than 2,000 characters: that may be one value, which is
+    not to be cut. Kept between: lines that look like trouble, then those that hold a word of the call's argument values
+    (`arguments`, JSON text), each with its neighbours, as far as the size allows. Each gap says what it leaves out.
+    """
+    if len(text) <= most:
+        return None
+    lines = text.split("\n")
+    if max(map(len, lines)) > _LONGEST_LINE:
+        return None
+    keep = [False] * len(lines)
+    left = _fill(keep, lines, range(len(lines)), int(most * _HEAD))
+    left += _fill(keep, lines, range(len(lines) - 1, -1, -1), int(most * _TAIL))
+    left += most - int(most * _HEAD) - int(most * _TAIL)
+    words = _words(arguments)
+    for found in (
+        [index for index, line in enumerate(lines) if not keep[index] and _TROUBLE.search(line)],
+        [index for index, line in enumerate(lines) if words and not keep[index] and words.search(line)],
+    ):
+        for index in found:
+            near = range(max(0, index - _AROUND), min(len(lines), index + _AROUND + 1))
+            cost = sum(len(lines[other]) + 1 for other in near if not keep[other])
+            if cost <= left:
+                left -= cost
+                for other in near:
+                    keep[other] = True
+    made = _with_marks(lines, keep)
+    return made if len(made) < len(text) else None
+
+
+def _fill(keep: list[bool], lines: list[str], order: range, size: int) -> int:
+    """Keep lines in this order up to a size; what is left of it."""
+    for index in order:
+        cost = len(lines[index]) + 1
+        if cost > size or keep[index]:
+            break
+        keep[index] = True
+        size -= cost
+    return size
+
+
+def _with_marks(lines: list[str], keep: list[bool]) -> str:
+    made: list[str] = []
+    gap: list[str] = []
+    for line, kept in zip([*lines, ""], [*keep, True], strict=True):
+        if not kept:
+            gap.append(line)
+            continue
+        if gap:
+            characters = sum(map(len, gap)) + len(gap)
+            made.append(f"[... {len(gap)} lines ({characters} characters) left out]")
+            gap = []
+        made.append(line)
+    return "\n".join(made[:-1])
+
+
+def _words(arguments: str) -> re.Pattern[str] | None:
+    """What finds a line with a word of the argument values."""
+    try:
+        level: list[Any] = [jsonio.loads(arguments)]
+    except jsonio.BadJson:
+        return None
+    words: dict[str, None] = {}
+    while level:
+        value = level.pop()
+        if isinstance(value, dict):
+            level += value.values()
+        elif isinstance(value, list):
+            level += value
+        elif isinstance(value, str):
+            words |= dict.fromkeys(_WORD.findall(value))
+    chosen = sorted(words, key=len, reverse=True)[:_MOST_WORDS]
+    return re.compile("|".join(map(re.escape, chosen))) if chosen else None

@@ -1,0 +1,68 @@
+"""What can be set on the `compress` plugin."""
+
+from pydantic import Field
+
+from tailrace.config.values import Count
+from tailrace.plugin import PluginSettings
+from tailrace_plugins.compress.passes import Switches
+
+
+class CompressSettings(PluginSettings):
+    """Tool results with fewer tokens, decided once when a message first appears and replayed byte for byte in every
+    later turn, so that the provider's prefix cache keeps hitting."""
+
+    tabular: bool = True
+    """Whether lists of equal JSON objects become TOON tables, where that is smaller in tokens and reads back equal."""
+    grouped: bool = False
+    """Whether lists of lists become such tables, too, each inner list a row with the columns 0, 1, …: a fifth fewer
+    tokens again where tools answer so, but the format's own reader then gives objects for them."""
+    minify: bool = True
+    """Whether JSON loses the blanks that mean nothing."""
+    terminal: bool = True
+    """Whether terminal output loses what a terminal would not show: colours, overwritten progress, runs of equal lines
+    (counted)."""
+    whitespace: bool = True
+    """Whether text loses trailing blanks and runs of empty lines."""
+    listing: bool = False
+    """Whether the blanks that align line numbers (`cat -n`, editors' views) go; the lines themselves stay. It acts on
+    files that agents read, too: a file whose own lines begin with a number and a tab loses blanks there."""
+    headings: bool = False
+    """Whether search results with the path in each line name it once above them, as `rg --heading` does. Other lists of
+    that form (`host:port:state`) are taken for such."""
+    test_noise: bool = False
+    """Whether lines of passing tests and finished downloads become a count. Loses them; failures, warnings, errors and
+    summaries stay."""
+    long_results: bool = False
+    """Whether long text loses its middle, but for errors and lines that match the call, with a mark that says how much.
+    Loses it."""
+    max_result_chars: Count = Field(default=8_000, ge=200)
+    """From which length on a text is long."""
+    min_saved_tokens: Count = Field(default=8, ge=1, le=100_000)
+    """A text that would be smaller by fewer tokens is sent as it is."""
+    least_prompt_tokens: Count = Field(default=1_024, ge=0)
+    """New texts are edited only where the whole prompt stays longer than this: shorter ones no provider caches, and one
+    that an edit keeps short is billed in full for a turn more. 0 edits from the first turn on."""
+    max_piece_bytes: Count = Field(default=262_144, ge=1, le=33_554_432)
+    """Larger texts are sent as they are. While a text is looked at, other requests may have to wait for up to 50 ms for
+    each MB of it."""
+    session_bytes: Count = Field(default=4_194_304, ge=0)
+    """Most memory for what was decided in one session. Beyond it new messages are no longer edited; those that were
+    stay as they were sent."""
+    memory_bytes: Count = Field(default=268_435_456, ge=0)
+    """The same for all sessions together."""
+
+    @property
+    def switches(self) -> Switches:
+        """Which passes may act."""
+        return Switches(
+            tabular=self.tabular,
+            grouped=self.grouped,
+            minify=self.minify,
+            terminal=self.terminal,
+            whitespace=self.whitespace,
+            listing=self.listing,
+            headings=self.headings,
+            test_noise=self.test_noise,
+            long_results=self.long_results,
+            max_result_chars=self.max_result_chars,
+        )
