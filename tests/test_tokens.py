@@ -13,10 +13,6 @@ from hypothesis import strategies as st
 from tailrace import tokens as module
 from tailrace.tokens import TokenCounter, encoding_of, estimate
 
-pytest.importorskip("tiktoken")
-if module._vocabularies() is None:
-    pytest.skip("the vocabularies come with litellm", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def counter():

@@ -6,13 +6,9 @@ from typing import Any
 
 import aiohttp
 import openai
-import pytest
 from e2e_kit import Serve, Sim, proxy_config
 
 from tailrace.wire import jsonio
-
-pytest.importorskip("toon_format")
-pytest.importorskip("tiktoken")
 
 SYSTEM = "You are the travel desk of a small company. You look things up before you answer. " * 60
 FLIGHTS = [

@@ -12,7 +12,6 @@ from tailrace.wire import jsonio
 from tailrace.wire.endpoints import CHAT, MESSAGES, RESPONSES
 from tailrace.wire.usage import Usage
 from tailrace_plugins.compress.passes import Result
-from tailrace_plugins.compress.planner import CacheRules
 from tailrace_plugins.compress.plugin import CompressPlugin
 
 SHAPES = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
@@ -140,7 +139,6 @@ class Bill:
     """A provider that keeps prefixes: what each prompt costs, cache writes at the input price."""
 
     price: Price = PRICE
-    rules: CacheRules = CacheRules()
     prompts: list[str] = field(default_factory=list)
     usd: float = 0.0
     usages: list[Usage] = field(default_factory=list)
@@ -149,7 +147,8 @@ class Bill:
         prompt = jsonio.dumps(messages).decode()[:-1]
         same = max((len(os.path.commonprefix([prompt, before])) for before in self.prompts), default=0)
         self.prompts.append(prompt)
-        usage = Usage(len(prompt) // 4, 0, self.rules.cached(same // 4))
+        cached = same // 4 // 128 * 128
+        usage = Usage(len(prompt) // 4, 0, cached if cached >= 1_024 else 0)
         self.usages.append(usage)
         self.usd += self.price.cost(usage)
         return usage

@@ -28,7 +28,7 @@ from tailrace_plugins.compress.chain import (
 )
 from tailrace_plugins.compress.locate import Found, Path, history, key_of, locate, replaced
 from tailrace_plugins.compress.passes import Piece, compress
-from tailrace_plugins.compress.planner import Proposal, Reason, judge, stays_cacheable
+from tailrace_plugins.compress.planner import Reason, judge, stays_cacheable
 from tailrace_plugins.compress.report import Report
 from tailrace_plugins.compress.settings import CompressSettings
 
@@ -162,9 +162,9 @@ class CompressPlugin(Plugin[CompressSettings]):
             return "failed"
         if result is None:
             return "no-gain"
-        proposal = Proposal(0, count(text), count(result.text), result.lossless)
-        refused = judge(proposal, settings.min_saved_tokens)
-        return refused or Edit((), result.text, proposal.before, proposal.after, result.passes)
+        before, after = count(text), count(result.text)
+        refused = judge(before, after, settings.min_saved_tokens)
+        return refused or Edit((), result.text, before, after, result.passes)
 
     def _ended(self, exchange: Exchange, told: Report, chain: Links, outcome: Outcome) -> None:
         """Tell what was saved, once it is billed."""

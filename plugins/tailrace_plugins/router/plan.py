@@ -80,7 +80,8 @@ class Planner:
     ) -> Plan:
         """Decide. `ladder` are the models to choose from; `known` is the session's id and where it stands."""
         name, state = known
-        size = len(exchange.body())
+        # Where another plugin rewrote it, the body is not encoded only to be measured: it is rewritten once more.
+        size = len(exchange.raw) if exchange.raw is not None else 0
         needs = needs_of(conversation, size)
         sent, expected = input_tokens(conversation, size), output_tokens(conversation)
         signs = signs_of_failure(conversation, state.answered if state is not None else None)

@@ -11,7 +11,6 @@ from tailrace.wire import jsonio
 from tailrace_plugins.compress import plugin as module
 from tailrace_plugins.compress.locate import locate, replaced
 from tailrace_plugins.compress.passes import Switches
-from tailrace_plugins.compress.planner import Proposal, Session, judge
 
 SHORT = jsonio.dumps(jsonio.loads(listing())).decode()
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -338,11 +337,3 @@ async def test_everything_but_the_last_five_costs_more_than_nothing(shape):
     assert ours.usd < 0.8 * alone.usd
     read = [sum(u.cache_read_tokens for u in b.usages) / sum(u.input_tokens for u in b.usages) for b in (alone, ours)]
     assert read[1] > read[0] - 0.02
-
-
-def test_the_planner_knows_it():
-    """The sixth result from the end, that five more were sent behind, in a session of twenty turns."""
-    result, turns = 1_000, 20
-    session = Session(Bill().price, turns * result, turns)
-    assert judge(Proposal((turns - 6) * result, result, result // 2, was_sent=True), 8, session) == "was-sent"
-    assert judge(Proposal(turns * result, result, result // 2), 8, session) is None

@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 
 from tailrace.cache.caches import Caches
+from tailrace.cli.bar import bar
 from tailrace.clock import SystemClock
 from tailrace.plugin import Services
 from tailrace.prices import Price, PriceTable
 from tailrace.tasks import Tasks
 from tailrace.tokens import TokenCounter
 from tailrace.wire import jsonio
-from tailrace_plugins.compress.evaluate.bar import bar
 from tailrace_plugins.compress.evaluate.provider import Rules
 from tailrace_plugins.compress.evaluate.replay import Replayed, replay
 from tailrace_plugins.compress.evaluate.report import line, report, shown

@@ -7,9 +7,9 @@ from typing import Final
 import click
 from rich.console import Console
 
+from tailrace.cli.bar import bar
 from tailrace.wire import jsonio
 from tailrace_plugins.router.evaluate import plot
-from tailrace_plugins.router.evaluate.bar import bar
 from tailrace_plugins.router.evaluate.given import told, vectors_of
 from tailrace_plugins.router.evaluate.intervals import LEAST_RESAMPLES, intervals
 from tailrace_plugins.router.evaluate.judge import judge

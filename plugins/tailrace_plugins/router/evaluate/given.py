@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import click
 
+from tailrace.cli.bar import bar
 from tailrace_plugins.router.evaluate import embedding
-from tailrace_plugins.router.evaluate.bar import bar
 from tailrace_plugins.router.evaluate.judge import question
 from tailrace_plugins.router.evaluate.outcomes import BadOutcomes, Row
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tailrace.cli.bar import bar
 from tailrace.wire import jsonio
 from tailrace_plugins.router.evaluate import embedding
-from tailrace_plugins.router.evaluate.bar import bar
 from tailrace_plugins.router.evaluate.given import told
 from tailrace_plugins.router.evaluate.outcomes import read_lines
 from tailrace_plugins.router.scorer import WeightsError

@@ -1,4 +1,4 @@
-"""A progress bar for what takes longer than two seconds."""
+"""A progress bar for commands that take longer than two seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -36,4 +36,6 @@ def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     try:
         yield tell
     finally:
-        progress.stop()
+        # One that was never drawn would print a line end.
+        if progress.live.is_started:
+            progress.stop()

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tailrace_plugins.compress.evaluate import bar as module
+from tailrace.cli import bar as module
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ def test_it_is_drawn_on_terminals_and_for_what_takes_long(monkeypatch, capsys, i
     assert ("replaying" in out.getvalue()) is shows
     assert ("50/50" in out.getvalue()) is shows
     assert capsys.readouterr().out == ""
+
+
+def test_nothing_to_do_shows_nothing(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(module, "Console", lambda stderr: Console(file=out, force_terminal=True, width=80))
+    with module.bar("scoring", 0):
+        pass
+    assert out.getvalue() == ""
