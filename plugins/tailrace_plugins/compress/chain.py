@@ -6,22 +6,15 @@ read everything anew, and replaying what was decided costs nothing, while undoin
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from hashlib import blake2b
-from sys import getsizeof
 from typing import Any, Final
-from weakref import finalize
 
-from tailrace.sessions import Slot
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
-from tailrace_plugins.compress.locate import Path, after_answers, is_models, is_users, lead
+from tailrace_plugins.compress.locate import Path, is_users, lead
 
 LINK_BYTES: Final = 16
-_LINK_COSTS: Final = 200
-"""Bytes for a link without edits: its hash, its places in a dictionary and a set (131 where these are full)."""
-_EDIT_COSTS: Final = 260
-"""Bytes for an edit, measured, but for its text."""
 _MARK: Final = "cache_control"
 
 
@@ -79,122 +72,6 @@ def links(shape: Shape, messages: Sequence[Any]) -> Links:
         found.append(running.copy().digest())
         sizes.append(len(data))
     return Links(first, seed, tuple(found), tuple(sizes))
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Known:
-    """What was decided in a session; replaced, never changed. `size` is an estimate of its bytes.
-
-    Once `full`, nothing is added any more, so that a message that was not edited for want of room never will be.
-    """
-
-    decided: Mapping[bytes, Decision] = field(default_factory=dict)
-    followed: frozenset[bytes] = frozenset()
-    """Links after which another message is known."""
-    size: int = 0
-    full: bool = False
-
-    def so_far(self, chain: Links) -> int:
-        """The index of a request's first message that is not known."""
-        for offset, link in enumerate(chain.of):
-            if link not in self.decided:
-                return chain.first + offset
-        return chain.first + len(chain.of)
-
-    def decisions(self, chain: Links) -> dict[int, Decision]:
-        """What was decided for each message of a request, as far as it is known and edited, by index."""
-        found = {}
-        for offset, link in enumerate(chain.of):
-            decision = self.decided.get(link)
-            if decision is None:
-                break
-            if decision:
-                found[chain.first + offset] = decision
-        return found
-
-    def with_decisions(self, chain: Links, made: Mapping[int, Decision], most_bytes: int) -> "Known":
-        """This, with what was decided for more messages of a request; those of `chain` that are not in `made` are not
-        edited.
-
-        What is known already stays as it is: of two requests at the same time the first decides. Where `most_bytes`
-        would be exceeded, it is full from there on.
-        """
-        if self.full or self.so_far(chain) == chain.first + len(chain.of):
-            return self
-        decided, followed, size = dict(self.decided), set(self.followed), self.size
-        for offset, link in enumerate(chain.of):
-            if link in decided:
-                continue
-            index = chain.first + offset
-            decision = made.get(index, ())
-            size += cost(decision)
-            if size > most_bytes:
-                return replace(
-                    self, decided=decided, followed=frozenset(followed), size=size - cost(decision), full=True
-                )
-            decided[link] = decision
-            followed.add(chain.before(index))
-        return replace(self, decided=decided, followed=frozenset(followed), size=size)
-
-
-class Memory:
-    """What was decided in all sessions, bounded in each and together."""
-
-    def __init__(self, slot: Slot[Known], session_bytes: int, memory_bytes: int) -> None:
-        self._slot = slot
-        self._session_bytes = session_bytes
-        self._memory_bytes = memory_bytes
-        self.held_bytes = 0
-        """Of all sessions that are remembered."""
-
-    def get(self, session: str) -> Known | None:
-        """What was decided in a session; None if it is not known, or has no name."""
-        return self._slot.get(session) if session else None
-
-    def decide(self, session: str, chain: Links, made: Mapping[int, Decision], before: Known | None = None) -> Known:
-        """Keep what was decided for a request (`Known.with_decisions`); what is then known is what holds.
-
-        `before` is what was known when the request came, in case that the session was forgotten since. Of a session
-        without a name nothing is kept.
-        """
-        known = self.get(session) or before or Known()
-        room = max(0, self._memory_bytes - self.held_bytes)
-        kept = known.with_decisions(chain, made, min(self._session_bytes, known.size + room))
-        if session and kept is not known:
-            self._slot.put(session, kept)
-            self.held_bytes += kept.size
-            # Sessions are forgotten without a word.
-            finalize(kept, self._forgotten, kept.size).atexit = False
-        return kept
-
-    def _forgotten(self, size: int) -> None:
-        self.held_bytes -= size
-
-
-def cost(decision: Decision) -> int:
-    """Bytes that a decision takes."""
-    return _LINK_COSTS + sum(_EDIT_COSTS + getsizeof(edit.text) for edit in decision)
-
-
-def editable_from(known: Known | None, chain: Links, messages: Sequence[Any]) -> int:
-    """The index of the first message that may be edited now: the provider was not sent it behind this prefix.
-
-    - Where the request has a history of which nothing is known (after a restart, from another process), none is: not
-      even what is new, since a session that is never recognised would be edited and undone in every turn.
-    - What comes after the model's last answer is new.
-    - Messages before that, which somebody else may have sent for this session (a turn that skipped the plugin), may be
-      edited where the provider's cache holds nothing of them anyway: behind an edit, which only this plugin makes, and
-      where the client has gone another way than before, from a message on that stands behind a user's.
-    """
-    end = chain.first + len(chain.of)
-    answered = after_answers(messages)
-    start = known.so_far(chain) if known is not None else chain.first
-    if known is None or start == chain.first:
-        return chain.first if not any(map(is_models, messages[:answered])) else end
-    if start >= answered:
-        return start
-    is_elsewhere = chain.before(start) in known.followed and any(map(is_users, messages[:start]))
-    return start if is_elsewhere or known.decisions(chain) else answered
 
 
 def opening(payload: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Where in a request the texts stand that may be edited, and the request with such texts replaced. Pure.
 
-Only results of the client's own tools are edited: what a user or the model said stays as it was said.
+Only results of the client's own tools are edited: what a user or the model said stays as it was said. Agents that write
+their calls as text get the results as user's messages, with a head that tells (`OBSERVATION:`).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +25,15 @@ _CHAT_ROLES: Final = ("tool", "function")
 _CHAT_TEXTS: Final = frozenset({"text"})
 _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 _RESPONSES_TEXTS: Final = frozenset({"input_text", "output_text", "text"})
+_USERS_TEXTS: Final = frozenset({"text", "input_text"})
+_OBSERVED: Final = re.compile(
+    r"\s*(?:(?:tool |function )?(?:observation|execution result|command output|output|results?)\b[^\n]{0,80}:\s*\n"
+    r"|observation:"
+    r"|EXECUTION RESULT of \[|<(?:returncode|output|tool_response|tool_result|function_results?|observation)>"
+    r"|\[[a-z_]{1,40} for '[^'\n]{0,200}'\] Result:"  # Cline and its kin
+    r"|\[File: [^\n]{1,300} \([0-9]+ lines total\)\])",  # SWE-agent
+    re.IGNORECASE,
+)
 _LEADING: Final = ("system", "developer")
 _SAID_BY_MODEL: Final = ("reasoning", "compaction", "item_reference")
 
@@ -85,13 +96,15 @@ def locate(shape: Shape, messages: Sequence[Any], start: int = 0) -> Found:
     messages; never raises, whatever is in them.
     """
     found: Found = {}
+    # What a user writes before the model has said anything is no result.
+    spoken = next((index for index, message in enumerate(messages) if is_models(message)), len(messages))
     waiting: dict[str, list[tuple[int, int]]] = {}
     for index in range(len(messages) - 1, -1, -1):
         if index < start and not waiting:
             break
         message = messages[index]
         if waiting:
-            for id_, name, arguments in _calls(message):
+            for id_, name, arguments in calls(message):
                 if (results := waiting.pop(id_, None)) is None:
                     continue
                 # Once per call: a hostile request may answer one long call many times.
@@ -101,7 +114,9 @@ def locate(shape: Shape, messages: Sequence[Any], start: int = 0) -> Found:
                     found[at][position] = (path, _answering(piece, name, told))
         if index >= start:
             pieces: list[tuple[Path, Piece]] = []
-            for id_, path, piece in _texts(shape, _map(message)):
+            for id_, path, piece in tool_results(shape, _map(message)):
+                if not id_ and index < spoken and is_users(message):
+                    continue
                 if id_:
                     waiting.setdefault(id_, []).append((index, len(pieces)))
                 pieces.append((path, piece))
@@ -119,33 +134,38 @@ def replaced(shape: Shape, messages: Sequence[Any], edits: Mapping[int, Mapping[
     changed = list(messages)
     for index, texts in edits.items():
         message = _map(messages[index])
-        if shape == "messages":
-            blocks = message.get("content")
-            if type(blocks) is list:
-                changed[index] = {**message, "content": _blocks(blocks, texts)}
+        if shape == "messages" and type(message.get("content")) is list:
+            changed[index] = {**message, "content": _blocks(message["content"], texts)}
         else:
-            key = "output" if shape == "responses" else "content"
+            key = "output" if shape == "responses" and message.get("type") in _OUTPUTS else "content"
             changed[index] = {**message, key: _content(message.get(key), texts)}
     return changed
 
 
-def _texts(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str, Path, Piece]]:
+def tool_results(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str, Path, Piece]]:
     """The call's id, the place and the text of each result in a message."""
-    if shape == "chat":
-        if message.get("role") in _CHAT_ROLES:
-            piece = Piece("tool", "", tool=_str(message.get("name")), failed=message.get("is_error") is True)
-            yield from _parts(message.get("content"), (), _CHAT_TEXTS, _str(message.get("tool_call_id")), piece)
-    elif shape == "responses":
+    role = message.get("role")
+    if shape == "responses":
         if message.get("type") in _OUTPUTS:
             call = _str(message.get("call_id"))
             yield from _parts(message.get("output"), (), _RESPONSES_TEXTS, call, Piece("tool", ""))
-    elif message.get("role") == "user" and type(message.get("content")) is list:
+            return
+    elif shape == "chat":
+        if role in _CHAT_ROLES:
+            piece = Piece("tool", "", tool=_str(message.get("name")), failed=message.get("is_error") is True)
+            yield from _parts(message.get("content"), (), _CHAT_TEXTS, _str(message.get("tool_call_id")), piece)
+            return
+    elif role == "user" and type(message.get("content")) is list:
         for position, value in enumerate(message["content"]):
             block = _map(value)
             if block.get("type") == "tool_result":
                 piece = Piece("tool", "", failed=block.get("is_error") is True)
                 call = _str(block.get("tool_use_id"))
                 yield from _parts(block.get("content"), (position,), _CHAT_TEXTS, call, piece)
+    if role == "user":
+        for id_, path, piece in _parts(message.get("content"), (), _USERS_TEXTS, "", Piece("tool", "")):
+            if _OBSERVED.match(piece.text):
+                yield id_, path, piece
 
 
 def _parts(
@@ -177,18 +197,18 @@ def _content(content: Any, texts: Mapping[Path, str]) -> Any:
 
 
 def _blocks(blocks: list[Any], texts: Mapping[Path, str]) -> list[Any]:
-    """Anthropic's content with texts in its tool results replaced."""
+    """Anthropic's content with texts in its tool results, or of its own, replaced."""
     inner: dict[int, dict[Path, str]] = {}
     for path, text in texts.items():
         inner.setdefault(path[0], {})[path[1:]] = text
-    changed = list(blocks)
+    changed = _content(blocks, {(at,): within[()] for at, within in inner.items() if () in within})
     for at, within in inner.items():
         if at < len(blocks) and _map(blocks[at]).get("type") == "tool_result":
             changed[at] = {**blocks[at], "content": _content(blocks[at].get("content"), within)}
     return changed
 
 
-def _calls(message: Any) -> Iterator[tuple[str, str, Any]]:
+def calls(message: Any) -> Iterator[tuple[str, str, Any]]:
     """Id, name and arguments of the calls that a message makes, the last one first."""
     holder = _map(message)
     kind = holder.get("type")

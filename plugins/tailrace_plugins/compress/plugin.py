@@ -15,19 +15,11 @@ from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.wire.endpoints import EndpointKind, Shape
 from tailrace.wire.session import derive_session
 from tailrace_plugins.compress import report
-from tailrace_plugins.compress.chain import (
-    Decision,
-    Edit,
-    Known,
-    Links,
-    Memory,
-    editable_from,
-    links,
-    opening,
-    rough_size,
-)
+from tailrace_plugins.compress.chain import Decision, Edit, Links, links, opening, rough_size
+from tailrace_plugins.compress.context import SHORTEST, Context, may_be_cleared
 from tailrace_plugins.compress.locate import Found, Path, history, key_of, locate, replaced
-from tailrace_plugins.compress.passes import Piece, compress
+from tailrace_plugins.compress.memory import Known, Memory, editable_from
+from tailrace_plugins.compress.passes import ContentsCache, Earlier, Piece, compress
 from tailrace_plugins.compress.planner import Reason, judge, stays_cacheable
 from tailrace_plugins.compress.report import Report
 from tailrace_plugins.compress.settings import CompressSettings
@@ -38,6 +30,7 @@ _log = logging.getLogger("tailrace.compress")
 
 _INLINE_CHARS: Final = 8_192
 """Texts that are looked at on the event loop: 2 ms. More goes to a thread, which costs 0.1 ms."""
+_CONTENTS_BYTES: Final = 33_554_432
 _INLINE_HISTORY_BYTES: Final = 262_144
 """A request that is read on the event loop: 0.5 ms."""
 
@@ -69,6 +62,8 @@ class CompressPlugin(Plugin[CompressSettings]):
         self._memory = Memory(slot, settings.session_bytes, settings.memory_bytes)
         self._switches = settings.switches
         self._thread = ThreadPoolExecutor(1, "compress")
+        self.contents = ContentsCache(_CONTENTS_BYTES)
+        """Lines of what was sent before."""
         self._warming = False
         self.is_warm = False
         """Whether the vocabulary is loaded, which must not be done on the event loop."""
@@ -115,11 +110,14 @@ class CompressPlugin(Plugin[CompressSettings]):
         chain, session = await self._aside(is_long, lambda: (links(shape, messages), _session(exchange)))
         known = self._memory.get(session)
         seen, start, found = await self._aside(is_long, lambda: _find(shape, messages, chain, known))
-        work = _Work(self, {index: found[index] for index in found if index >= start})
+        work = _Work(self, shape, messages, {index: found[index] for index in found if index >= start})
         work.refused += ["unknown-history"] * sum(len(found[index]) for index in found if index < start)
         if known is not None and known.full:
             work.refuse_all("over-budget")
-        saved = sum(edit.saved for decision in (known.decisions(chain) if known else {}).values() for edit in decision)
+        made_before = known.decisions(chain) if known else {}
+        if self._switches.repeats and not may_be_cleared(exchange.payload):
+            work.made_before = made_before
+        saved = sum(edit.saved for decision in made_before.values() for edit in decision)
         least = self.settings.least_prompt_tokens
         if not stays_cacheable(size, saved, least):
             work.refuse_all("short-prompt")
@@ -142,8 +140,9 @@ class CompressPlugin(Plugin[CompressSettings]):
         sent = await self._aside(is_long, lambda: replaced(shape, messages, _texts(edits)))
         return await call_next(exchange.rewrite({key: sent}))
 
-    def propose(self, piece: Piece) -> Edit | Reason:
-        """A text's edit, or why there is none. May run in a thread; the place in the edit is not set yet."""
+    def propose(self, piece: Piece, earlier: Sequence[Earlier] = ()) -> Edit | Reason:
+        """A text's edit, or why there is none; `earlier` is what the model is sent before it. May run in a thread; the
+        place in the edit is not set yet."""
         text, settings = piece.text, self.settings
         if text.startswith("data:"):
             return "media"
@@ -156,7 +155,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         # Always the usual vocabulary: a session that is moved to another model must not be decided anew.
         count: Callable[[str], int] = self.services.tokens.count
         try:
-            result = compress(piece, self._switches, count)
+            result = compress(piece, self._switches, count, earlier)
         except Exception as error:  # noqa: BLE001 - without this one, all that was edited before is still replayed
             _log.warning("a pass failed: %s", type(error).__name__)
             return "failed"
@@ -185,7 +184,11 @@ class _Work:
     """The new texts of one request, and what becomes of them."""
 
     plugin: CompressPlugin
+    shape: Shape
+    messages: Sequence[Any]
     found: Found
+    made_before: Mapping[int, Decision] | None = None
+    """What was decided for messages before; None where texts are not to refer to what stands above them."""
     made: dict[int, Decision] = field(default_factory=dict)
     refused: list[Reason] = field(default_factory=list)
 
@@ -224,14 +227,25 @@ class _Work:
 
     def _look(self, given_up: threading.Event) -> list[tuple[int, Edit | Reason]]:
         looked: list[tuple[int, Edit | Reason]] = []
+        context = Context(self.shape, self.plugin.contents.of)
+        heard = 0
+        edits = dict(self.made_before or {})
         for index, pieces in self.found.items():
+            if self.made_before is not None and any(len(piece.text) >= SHORTEST for _, piece in pieces):
+                for message in replaced(self.shape, self.messages[:index], _texts(edits))[heard:]:
+                    context.hear(message)
+                heard = index
+            made: list[Edit] = []
             for path, piece in pieces:
                 if given_up.is_set():
                     return looked
-                made = self.plugin.propose(piece)
-                if isinstance(made, Edit):
-                    made = Edit(path, made.text, made.before, made.after, made.passes)
-                looked.append((index, made))
+                one = self.plugin.propose(piece, context.texts)
+                if isinstance(one, Edit):
+                    one = Edit(path, one.text, one.before, one.after, one.passes)
+                    made.append(one)
+                looked.append((index, one))
+            if made:
+                edits[index] = tuple(made)
         return looked
 
     def _take(self, looked: list[tuple[int, Edit | Reason]]) -> None:

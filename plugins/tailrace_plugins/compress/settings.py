@@ -1,5 +1,8 @@
 """What can be set on the `compress` plugin."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from pydantic import Field
 
 from tailrace.config.values import Count
@@ -23,12 +26,19 @@ class CompressSettings(PluginSettings):
     (counted)."""
     whitespace: bool = True
     """Whether text loses trailing blanks and runs of empty lines."""
-    listing: bool = False
-    """Whether the blanks that align line numbers (`cat -n`, editors' views) go; the lines themselves stay. It acts on
-    files that agents read, too: a file whose own lines begin with a number and a tab loses blanks there."""
-    headings: bool = False
-    """Whether search results with the path in each line name it once above them, as `rg --heading` does. Other lists of
-    that form (`host:port:state`) are taken for such."""
+    listing: bool = True
+    """Whether the blanks that align line numbers (`cat -n`, editors' views) go; the lines themselves stay. A file whose
+    own lines are numbered so loses those blanks, too."""
+    headings: bool = True
+    """Whether search results with the path in each line name it once above them, as `rg --heading` does."""
+    paths: bool = True
+    """Whether lists of paths name each folder once above its files."""
+    repeats: bool = True
+    """Whether lines that stand earlier in the context become a reference to where they stand: a file that is read
+    again, the same test run. Off where the request asks the provider to clear parts of its context."""
+    numbers: bool = False
+    """Whether listings keep every fifth line's number only; those between follow by one each. Loses nothing, but a
+    model that edits by line numbers has to count."""
     test_noise: bool = False
     """Whether lines of passing tests and finished downloads become a count. Loses them; failures, warnings, errors and
     summaries stay."""
@@ -62,7 +72,14 @@ class CompressSettings(PluginSettings):
             whitespace=self.whitespace,
             listing=self.listing,
             headings=self.headings,
+            paths=self.paths,
+            repeats=self.repeats,
+            numbers=self.numbers,
             test_noise=self.test_noise,
             long_results=self.long_results,
             max_result_chars=self.max_result_chars,
         )
+
+
+EVERYTHING: Final[Mapping[str, Any]] = {"grouped": True, "numbers": True, "test_noise": True, "long_results": True}
+"""What is off by default, switched on."""

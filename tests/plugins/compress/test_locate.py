@@ -143,3 +143,45 @@ def test_what_the_model_said_in_responses():
     kinds = ["reasoning", "function_call", "web_search_call", "item_reference", "message", "function_call_output"]
     assert [is_models({"type": kind}) for kind in kinds] == [True, True, True, True, False, False]
     assert is_models({"type": "message", "role": "assistant"})
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("OBSERVATION:\n     1\tx", True),
+        ("Observation: 4 files", True),
+        ("<returncode>0</returncode>\n<output>\nx</output>", True),
+        ("EXECUTION RESULT of [execute_bash]:\nx", True),
+        ("[read_file for 'a.py'] Result:\nx", True),
+        ("[File: /src/a.py (40 lines total)]\n1:x", True),
+        ("Tool result for read:\nx", True),
+        ("Please read the output: it is wrong", False),
+        ("I observed something", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("shape", "content"),
+    [
+        ("chat", lambda text: text),
+        ("chat", lambda text: [{"type": "text", "text": text}]),
+        ("messages", lambda text: text),
+        ("messages", lambda text: [{"type": "text", "text": text}]),
+        ("responses", lambda text: [{"type": "input_text", "text": text}]),
+    ],
+    ids=["chat", "chat parts", "messages", "messages blocks", "responses"],
+)
+def test_results_that_come_as_a_users_message(shape, content, text, is_one):
+    messages = [
+        {"role": "user", "content": content(text)},
+        {"role": "assistant", "content": "ls"},
+        {"role": "user", "content": content(text)},
+    ]
+    found = locate(shape, messages)
+    assert [(path, piece.text, piece.tool) for path, piece in found.pop(2, [])] == (
+        [((0,), text, "")] if is_one else []
+    )
+    assert not found, "what stands before the model's first word is the user's own"
+    made = replaced(shape, messages, {2: {(0,): "new"}})
+    assert made[2] == {"role": "user", "content": content("new")}
+    assert made[:2] == messages[:2]

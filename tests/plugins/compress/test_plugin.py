@@ -91,7 +91,7 @@ async def test_a_pass_that_fails_lets_the_request_through(monkeypatch):
     made, loop = await begun()
     await send(made, loop.step(listing()))
 
-    def broken(piece, switches, count):
+    def broken(piece, switches, count, earlier=()):
         raise RuntimeError("defect")
 
     monkeypatch.setattr(module, "compress", broken)
@@ -107,9 +107,9 @@ async def test_passes_that_take_too_long_are_given_up(monkeypatch):
 
     go_on = threading.Event()
 
-    def slow(piece, switches, count):
+    def slow(piece, switches, count, earlier=()):
         go_on.wait(5)
-        return minified(piece, switches, count)
+        return minified(piece, switches, count, earlier=())
 
     made, loop = await begun("chat", {"deadline_s": 0.1})
     await send(made, loop.step(listing()))
@@ -127,9 +127,9 @@ async def test_big_texts_are_looked_at_in_a_thread(monkeypatch):
 
     seen = []
 
-    def where(piece, switches, count):
+    def where(piece, switches, count, earlier=()):
         seen.append(threading.current_thread() is threading.main_thread())
-        return minified(piece, switches, count)
+        return minified(piece, switches, count, earlier=())
 
     made, loop = await begun()
     monkeypatch.setattr(module, "compress", where)

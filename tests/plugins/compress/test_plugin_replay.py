@@ -165,9 +165,9 @@ async def test_the_first_of_two_requests_decides(monkeypatch):
     """Even where a pass were not deterministic."""
     calls = []
 
-    def moody(piece, switches, count):
+    def moody(piece, switches, count, earlier=()):
         calls.append(1)
-        made = minified(piece, switches, count)
+        made = minified(piece, switches, count, earlier=())
         return None if made is None else type(made)(f"{len(calls)}{made.text}", made.passes, True)
 
     made, loop = compressor(), Loop("chat")
@@ -249,7 +249,7 @@ async def test_a_full_session_keeps_its_edits_and_makes_no_more(monkeypatch):
     assert edited[-1] == edited[-2] > 0 and edited == sorted(edited)
     assert result.facts["refused"].startswith("over-budget:")
 
-    def never(piece, switches, count):
+    def never(piece, switches, count, earlier=()):
         raise AssertionError("looked at in vain")
 
     monkeypatch.setattr(module, "compress", never)

@@ -5,9 +5,10 @@ import gc
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 
 from tailrace.cache.caches import Caches
@@ -28,9 +29,9 @@ from tailrace_plugins.compress.evaluate.trajectories import (
     read_tools,
     read_trajectories,
 )
-from tailrace_plugins.compress.passes import Piece, Result, compress
+from tailrace_plugins.compress.passes import Earlier, Piece, Result, compress
 from tailrace_plugins.compress.plugin import CompressPlugin
-from tailrace_plugins.compress.settings import CompressSettings
+from tailrace_plugins.compress.settings import EVERYTHING, CompressSettings
 
 T = TypeVar("T")
 
@@ -50,6 +51,10 @@ _Dollars: Final = click.FloatRange(min=0)
 @click.option("--block", default=128, show_default=True, type=click.IntRange(1), help="Tokens in a block of the cache.")
 @click.option("--min-cached", default=1_024, show_default=True, type=click.IntRange(0), help="Least tokens it keeps.")
 @click.option("--model", default="gpt-4o", show_default=True, help="The model whose tokens are counted.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the plugin, as often as needed."
+)
+@click.option("--all", "all_passes", is_flag=True, help="All passes on, those that leave something out, too.")
 @click.option("--json", "only_json", is_flag=True, help="Print the JSON line only.")
 def command(
     file: Path,
@@ -61,6 +66,8 @@ def command(
     block: int,
     min_cached: int,
     model: str,
+    settings: Sequence[str],
+    all_passes: bool,
     only_json: bool,
 ) -> None:
     """How much compression saves on recorded conversations, at billed rates.
@@ -71,6 +78,7 @@ def command(
 
     \b
     tailrace eval compress runs.jsonl --system prompt.txt --tools tools.json
+    tailrace eval compress runs.jsonl --set long_results=true --set max_result_chars=5000
     tailrace eval compress runs.jsonl --price-in 3 --price-cached 0.3 --price-write 3.75 --model claude-sonnet-4
     """
     system = _told(lambda: read_system(system_file)) if system_file is not None else None
@@ -78,7 +86,8 @@ def command(
     trajectories = _told(lambda: read_trajectories(file, system, tools))
     price = Price(price_in, 0.0, price_cached, price_in if price_write is None else price_write)
     counter = TokenCounter(cache_bytes=64 << 20)
-    replayed = asyncio.run(_replay(trajectories, model, price, Rules(block, min_cached), counter))
+    chosen = _settings(settings, all_passes=all_passes)
+    replayed = asyncio.run(_replay(trajectories, chosen, model, price, Rules(block, min_cached), counter))
     note = "" if counter.exact(model) else "tokens are estimates: exact counts need pip install 'tailrace[litellm]'"
     made = report(str(file), replayed, price, note)
     if not only_json:
@@ -86,17 +95,37 @@ def command(
     click.echo(jsonio.dumps(line(made)))
 
 
+def _settings(given: Sequence[str], *, all_passes: bool) -> CompressSettings:
+    """The plugin's settings; a mistake is told as the command's own."""
+    chosen: dict[str, Any] = dict(EVERYTHING) if all_passes else {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{one!r} is not KEY=VALUE", param_hint="--set")
+        chosen[key.strip()] = value.strip()
+    try:
+        return CompressSettings(**chosen)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise click.BadParameter(told, param_hint="--set") from None
+
+
 async def _replay(
-    trajectories: Sequence[Trajectory], model: str, price: Price, rules: Rules, counter: TokenCounter
+    trajectories: Sequence[Trajectory],
+    settings: CompressSettings,
+    model: str,
+    price: Price,
+    rules: Rules,
+    counter: TokenCounter,
 ) -> list[Replayed]:
     def count(text: str) -> int:
         return counter.count(text, model)
 
     with tempfile.TemporaryDirectory() as folder, bar("replaying", len(trajectories)) as tell:
-        plugin = _plugin(model, price, Path(folder))
+        plugin = _plugin(settings, model, price, Path(folder))
 
-        def redo(piece: Piece) -> Result | None:
-            return compress(piece, plugin.settings.switches, count)
+        def redo(piece: Piece, earlier: Sequence[Earlier]) -> Result | None:
+            return compress(piece, plugin.settings.switches, count, earlier)
 
         await plugin.start()
         # Ready as a proxy that has served before: what is timed is the plugin, not the loading of a vocabulary.
@@ -115,8 +144,8 @@ async def _replay(
             await plugin.services.caches.aclose()
 
 
-def _plugin(model: str, price: Price, folder: Path) -> CompressPlugin:
-    """The plugin as it is by default. It counts for itself: what the bill has counted costs it time all the same."""
+def _plugin(settings: CompressSettings, model: str, price: Price, folder: Path) -> CompressPlugin:
+    """The plugin. It counts for itself: what the bill has counted costs it time all the same."""
     services = Services(
         tasks=Tasks(),
         clock=SystemClock(),
@@ -125,7 +154,7 @@ def _plugin(model: str, price: Price, folder: Path) -> CompressPlugin:
         caches=Caches(),
         tokens=TokenCounter(),
     )
-    return CompressPlugin(CompressSettings(), services)
+    return CompressPlugin(settings, services)
 
 
 def _told(read: Callable[[], T]) -> T:

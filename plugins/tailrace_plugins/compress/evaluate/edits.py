@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tailrace_plugins.compress.context import Context
 from tailrace_plugins.compress.locate import Path, locate, replaced
-from tailrace_plugins.compress.passes import Count, Piece, Result, decodes_equal
+from tailrace_plugins.compress.passes import Count, Earlier, Piece, Result, decodes_equal
 
-Redo = Callable[[Piece], Result | None]
-"""The passes once more, with the plugin's own switches and counts."""
+Redo = Callable[[Piece, Sequence[Earlier]], Result | None]
+"""The passes once more, with the plugin's own switches and counts, and what was sent before the piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +57,24 @@ class Comparison:
             for path, piece in pieces:
                 other = there.get(index, {}).get(path)
                 if other is not None and other.text != piece.text:
-                    edits.append(self._edit(index, path, piece, other.text))
+                    edits.append(self._edit(index, path, piece, other.text, sent))
         texts: dict[int, dict[Path, str]] = {}
         for edit in edits:
             texts.setdefault(edit.index, {})[edit.path] = edit.sent
         return Changes(tuple(edits), replaced("chat", given, texts) != list(sent))
 
-    def _edit(self, index: int, path: Path, piece: Piece, sent: str) -> Edit:
-        key = (index, path, piece.text, sent)
+    def _edit(self, index: int, path: Path, piece: Piece, text: str, sent: Sequence[Mapping[str, Any]]) -> Edit:
+        key = (index, path, piece.text, text)
         if key not in self._proven:
-            self._proven[key] = self._proof(index, path, piece, sent)
+            context = Context("chat")
+            for message in sent[:index]:
+                context.hear(message)
+            self._proven[key] = self._proof(index, path, piece, text, context.texts)
         return self._proven[key]
 
-    def _proof(self, index: int, path: Path, piece: Piece, sent: str) -> Edit:
-        result, tokens = self._redo(piece), (self._count(piece.text), self._count(sent))
+    def _proof(self, index: int, path: Path, piece: Piece, sent: str, earlier: Sequence[Earlier]) -> Edit:
+        result, tokens = self._redo(piece, earlier), (self._count(piece.text), self._count(sent))
         if result is None or result.text != sent:
             return Edit(index, path, piece, sent, (), lossless=False, equal=False, tokens=tokens)
-        equal = result.lossless and decodes_equal(piece.text, result)
+        equal = result.lossless and decodes_equal(piece.text, result, earlier)
         return Edit(index, path, piece, sent, result.passes, result.lossless, equal, tokens)

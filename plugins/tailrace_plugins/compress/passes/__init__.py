@@ -3,5 +3,18 @@
 from tailrace_plugins.compress.passes.equal import decodes_equal
 from tailrace_plugins.compress.passes.nouns import LOSSY, PASSES, Count, Piece, Result, Switches
 from tailrace_plugins.compress.passes.pipeline import compress
+from tailrace_plugins.compress.passes.repeats import ContentsCache, Earlier, contents
 
-__all__ = ["LOSSY", "PASSES", "Count", "Piece", "Result", "Switches", "compress", "decodes_equal"]
+__all__ = [
+    "LOSSY",
+    "PASSES",
+    "ContentsCache",
+    "Count",
+    "Earlier",
+    "Piece",
+    "Result",
+    "Switches",
+    "compress",
+    "contents",
+    "decodes_equal",
+]

@@ -1,6 +1,7 @@
 """Long plain-text results: beginning, end, and the lines that matter between them. Lossy."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from tailrace.wire import jsonio
@@ -20,21 +21,20 @@ _WORD: Final = re.compile(r"[\w./:@-]{3,}")
 _MOST_WORDS: Final = 40
 
 
-def apply(text: str, arguments: str, most: int) -> str | None:
-    """The text with whole lines left out between head and tail, at most about `most` characters.
+def cut(lines: Sequence[str], arguments: str, most: int, out: Sequence[bool]) -> list[bool]:
+    """Which lines of a long text are left out, so that at most about `most` characters stay; those that are `out`
+    already take none.
 
     None where it is not longer, and where a line alone is longer than 2,000 characters: that may be one value, which is
-    not to be cut. Kept between: lines that look like trouble, then those that hold a word of the call's argument values
-    (`arguments`, JSON text), each with its neighbours, as far as the size allows. Each gap says what it leaves out.
+    not to be cut. Kept between head and tail: lines that look like trouble, then those that hold a word of the call's
+    argument values (`arguments`, JSON text), each with its neighbours, as far as the size allows.
     """
-    if len(text) <= most:
-        return None
-    lines = text.split("\n")
-    if max(map(len, lines)) > _LONGEST_LINE:
-        return None
+    costs = [0 if left else len(line) + 1 for line, left in zip(lines, out, strict=True)]
+    if sum(costs) <= most + 1 or max(costs) > _LONGEST_LINE:
+        return [False] * len(lines)
     keep = [False] * len(lines)
-    left = _fill(keep, lines, range(len(lines)), int(most * _HEAD))
-    left += _fill(keep, lines, range(len(lines) - 1, -1, -1), int(most * _TAIL))
+    left = _fill(keep, costs, range(len(lines)), int(most * _HEAD))
+    left += _fill(keep, costs, range(len(lines) - 1, -1, -1), int(most * _TAIL))
     left += most - int(most * _HEAD) - int(most * _TAIL)
     words = _words(arguments)
     for found in (
@@ -43,39 +43,22 @@ def apply(text: str, arguments: str, most: int) -> str | None:
     ):
         for index in found:
             near = range(max(0, index - _AROUND), min(len(lines), index + _AROUND + 1))
-            cost = sum(len(lines[other]) + 1 for other in near if not keep[other])
+            cost = sum(costs[other] for other in near if not keep[other])
             if cost <= left:
                 left -= cost
                 for other in near:
                     keep[other] = True
-    made = _with_marks(lines, keep)
-    return made if len(made) < len(text) else None
+    return [not kept for kept in keep]
 
 
-def _fill(keep: list[bool], lines: list[str], order: range, size: int) -> int:
+def _fill(keep: list[bool], costs: Sequence[int], order: range, size: int) -> int:
     """Keep lines in this order up to a size; what is left of it."""
     for index in order:
-        cost = len(lines[index]) + 1
-        if cost > size or keep[index]:
+        if costs[index] > size or keep[index]:
             break
         keep[index] = True
-        size -= cost
+        size -= costs[index]
     return size
-
-
-def _with_marks(lines: list[str], keep: list[bool]) -> str:
-    made: list[str] = []
-    gap: list[str] = []
-    for line, kept in zip([*lines, ""], [*keep, True], strict=True):
-        if not kept:
-            gap.append(line)
-            continue
-        if gap:
-            characters = sum(map(len, gap)) + len(gap)
-            made.append(f"[... {len(gap)} lines ({characters} characters) left out]")
-            gap = []
-        made.append(line)
-    return "\n".join(made[:-1])
 
 
 def _words(arguments: str) -> re.Pattern[str] | None:

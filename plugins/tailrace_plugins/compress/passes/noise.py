@@ -1,6 +1,7 @@
 """Lines of a test run or a build that say only that nothing went wrong. Lossy."""
 
 import re
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
@@ -24,22 +25,15 @@ _LEAST: Final = 4
 """Lines in a row that are worth a mark."""
 
 
-def apply(text: str) -> str | None:
-    """The text with runs of such lines as one mark that counts them; None where there is none.
-
-    A line with any word of trouble in it stays, whatever else it says, and so do summaries and exit codes: they are
-    not among the patterns.
+def fine(lines: Sequence[str]) -> list[bool]:
+    """Which lines may be left out: runs of four or more that say so. A line with any word of trouble in it stays,
+    whatever else it says, and so do summaries and exit codes: they are not among the patterns.
     """
-    lines = text.split("\n")
-    kept: list[str] = []
-    for fine, run in groupby(lines, key=_is_fine):
-        block = list(run)
-        if fine and len(block) >= _LEAST:
-            kept.append(f"[... {len(block)} lines of passing tests or finished steps left out]")
-        else:
-            kept += block
-    made = "\n".join(kept)
-    return made if len(made) < len(text) else None
+    found: list[bool] = []
+    for is_fine, run in groupby(lines, key=_is_fine):
+        count = sum(1 for _ in run)
+        found += [is_fine and count >= _LEAST] * count
+    return found
 
 
 def _is_fine(line: str) -> bool:

@@ -11,14 +11,17 @@ Role = Literal["tool", "user", "assistant", "system"]
 
 PASSES: Final = (
     "terminal",
-    "test_noise",
     "whitespace",
     "listing",
     "headings",
+    "paths",
     "minify",
     "tabular",
     "grouped",
+    "repeats",
+    "test_noise",
     "long_results",
+    "numbers",
 )
 """Names of all passes, in the order in which they run."""
 LOSSY: Final = frozenset({"test_noise", "long_results"})
@@ -30,7 +33,7 @@ class Piece:
     """One text of a conversation.
 
     `tool` and `arguments` (JSON text) are those of the call that a tool result answers; `failed` says that it reports
-    the failure of its tool.
+    the failure of its tool. With an `id` the model can ask for what is left out of it.
     """
 
     role: Role
@@ -38,6 +41,7 @@ class Piece:
     tool: str = ""
     arguments: str = ""
     failed: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,25 @@ class Switches:
     minify: bool = True
     terminal: bool = True
     whitespace: bool = True
-    listing: bool = False
-    headings: bool = False
+    listing: bool = True
+    headings: bool = True
+    paths: bool = True
+    repeats: bool = True
     test_noise: bool = False
     long_results: bool = False
+    numbers: bool = False
     max_result_chars: int = 8_000
     max_tabular_chars: int = 32_768
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A smaller text, and the passes that made it, in the order of `PASSES`."""
+    """A smaller text, and the passes that made it, in the order of `PASSES`.
+
+    `whole` is what would have been sent without those of them that leave something out; empty where none did.
+    """
 
     text: str
     passes: tuple[str, ...]
     lossless: bool
+    whole: str = ""

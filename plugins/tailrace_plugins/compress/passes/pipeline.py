@@ -1,5 +1,6 @@
 """All passes over one text."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from tailrace_plugins.compress.passes import (
@@ -8,25 +9,31 @@ from tailrace_plugins.compress.passes import (
     long_results,
     minify,
     noise,
+    numbers,
+    paths,
+    repeats,
     tabular,
     terminal,
     whitespace,
 )
 from tailrace_plugins.compress.passes.document import Document, read
+from tailrace_plugins.compress.passes.marks import marked
 from tailrace_plugins.compress.passes.nouns import LOSSY, PASSES, Count, Piece, Result, Switches
+from tailrace_plugins.compress.passes.repeats import Earlier
 from tailrace_plugins.compress.passes.screen import has_controls
-from tailrace_plugins.compress.passes.verbatim import Freedom, freedom
+from tailrace_plugins.compress.passes.verbatim import Freedom, freedom, is_search
 
 _SHORTEST: Final = 16
 """Characters of a text that is worth a look."""
 
 
-def compress(piece: Piece, switches: Switches, count: Count) -> Result | None:
+def compress(piece: Piece, switches: Switches, count: Count, earlier: Sequence[Earlier] = ()) -> Result | None:
     """The piece's text with fewer tokens by `count`; None where nothing is to be gained.
 
-    The same input gives the same output, always. Left alone are what the model wrote and what the system says, a text
-    with a data URL, and what may be a file's text (see `verbatim`); of what a command printed only controls go. A
-    user's JSON stays JSON. No text becomes empty: providers refuse such blocks.
+    The same input gives the same output, always. `earlier` are the texts that the model is sent before this one. Left
+    alone are what the model wrote and what the system says, a text with a data URL, and what may be a file's text (see
+    `verbatim`) but for references to the same lines above; of what a command printed only controls go. A user's JSON
+    stays JSON. No text becomes empty: providers refuse such blocks.
     """
     text = piece.text
     if piece.role not in ("tool", "user") or len(text) < _SHORTEST or ";base64," in text or not _is_unicode(text):
@@ -38,18 +45,33 @@ def compress(piece: Piece, switches: Switches, count: Count) -> Result | None:
         text, done = _plain(piece, switches, free)
         # Coloured JSON is JSON only now.
         document = read(text) if "terminal" in done and free == "all" else None
-    if document is None and not done:
-        return None
-    tokens = before = count(piece.text)
-    if done:
-        tokens = count(text)
+    before, tokens = -1, -1
     if document is not None:
+        before = count(piece.text)
+        tokens = count(text) if done else before
         table_too = switches.tabular and piece.role == "tool" and len(text) <= switches.max_tabular_chars
         text, tokens, more = _json(text, document, switches, count, tokens, table_too=table_too)
         done += more
-    if not done or tokens >= before or not text.strip():
+    if piece.role == "tool" and earlier and switches.repeats and (made := repeats.apply(text, earlier)) is not None:
+        tokens = count(text) if tokens < 0 else tokens
+        if (fewer := count(made)) < tokens:
+            text, tokens = made, fewer
+            done.append("repeats")
+    whole = text
+    if document is None and _may_leave_out(piece, free):
+        text, left_out = _left_out(text, piece, switches)
+        tokens = -1 if left_out else tokens
+        done += left_out
+    if document is None and switches.numbers and piece.role == "tool" and (made := numbers.apply(text)) is not None:
+        text, tokens = made, -1
+        done.append("numbers")
+    if not done or not text.strip():
         return None
-    return Result(text, tuple(name for name in PASSES if name in done), LOSSY.isdisjoint(done))
+    before = count(piece.text) if before < 0 else before
+    if (count(text) if tokens < 0 else tokens) >= before:
+        return None
+    lossless = LOSSY.isdisjoint(done)
+    return Result(text, tuple(name for name in PASSES if name in done), lossless, "" if lossless else whole)
 
 
 def _plain(piece: Piece, switches: Switches, free: Freedom) -> tuple[str, list[str]]:
@@ -57,23 +79,34 @@ def _plain(piece: Piece, switches: Switches, free: Freedom) -> tuple[str, list[s
     done = []
     from_tool = piece.role == "tool"
     is_data = from_tool and free == "all"
-    may_leave_out = from_tool and not piece.failed and free != "none"
+    searched = from_tool and is_search(piece.tool, piece.arguments)
     for name, wanted, make in (
         ("terminal", switches.terminal and free != "none" and (is_data or has_controls(text)), terminal.apply),
-        ("test_noise", switches.test_noise and may_leave_out, noise.apply),
         ("whitespace", switches.whitespace and is_data, whitespace.apply),
         ("listing", switches.listing, listing.apply),
-        ("headings", switches.headings and from_tool, headings.apply),
+        ("headings", switches.headings and searched, headings.apply),
+        ("paths", switches.paths and from_tool, paths.apply),
     ):
         if wanted and (made := make(text)) is not None:
             text = made
             done.append(name)
-    if switches.long_results and may_leave_out:
-        cut = long_results.apply(text, piece.arguments, switches.max_result_chars)
-        if cut is not None:
-            text = cut
-            done.append("long_results")
     return text, done
+
+
+def _left_out(text: str, piece: Piece, switches: Switches) -> tuple[str, list[str]]:
+    lines = text.split("\n")
+    fine = noise.fine(lines) if switches.test_noise else [False] * len(lines)
+    cut = [False] * len(lines)
+    if switches.long_results:
+        cut = long_results.cut(lines, piece.arguments, switches.max_result_chars, fine)
+    made = marked(lines, fine, cut, piece.id)
+    names = [name for name, flags in (("test_noise", fine), ("long_results", cut)) if any(flags)]
+    return (made, names) if len(made) < len(text) else (text, [])
+
+
+def _may_leave_out(piece: Piece, free: Freedom) -> bool:
+    """What the model can ask for may be left out of anything; else not of files, nor of what a failed call said."""
+    return piece.role == "tool" and (bool(piece.id) or (not piece.failed and free != "none"))
 
 
 def _json(

@@ -33,6 +33,7 @@ _FILE_VALUE: Final = re.compile(
     r'|rb|php|cs|cpp|[ch]|sh|sql|env|tf|vue|svelte|css|scss)["\s\\]',
     re.IGNORECASE,
 )
+_SEARCH: Final = re.compile(r"grep|(?<![A-Za-z])(?:rg|ag|ack|search|find)(?![A-Za-z])", re.IGNORECASE)
 _MOST_ARGUMENTS: Final = 65_536
 """Characters of arguments that are looked at; a longer call writes something."""
 
@@ -51,3 +52,8 @@ def freedom(tool: str, arguments: str) -> Freedom:
     if not runs and (words & _FILES or _FILE_KEY.search(looked_at) or _FILE_VALUE.search(looked_at)):
         return "none"
     return "controls" if runs else "all"
+
+
+def is_search(tool: str, arguments: str) -> bool:
+    """Whether a call may have searched files, by its tool's name or what it is told to run."""
+    return _SEARCH.search(tool) is not None or _SEARCH.search(arguments[:_MOST_ARGUMENTS]) is not None

@@ -127,3 +127,20 @@ def test_a_file_that_cannot_be_read_is_named(given, monkeypatch):
 @pytest.mark.parametrize("option", [["--block", "0"], ["--price-in", "-1"], ["--min-cached", "-1"]])
 def test_options_out_of_range(given, option):
     assert run(*given(row()), *option).exit_code == 2
+
+
+def test_settings_are_taken(given):
+    args = given(row())
+    plain, all_of_them = last(run(*args)), last(run(*args, "--all"))
+    off = last(run(*args, "--set", "tabular=false", "--set", "minify=false", "--set", "repeats=false"))
+    assert off["tokens_before"] == off["tokens_after"] == plain["tokens_before"]
+    assert all_of_them["tokens_after"] <= plain["tokens_after"] < plain["tokens_before"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("tabular", "not KEY=VALUE"), ("tabularr=1", "tabularr"), ("max_result_chars=5", "max_result_chars")],
+)
+def test_bad_settings_are_named(given, setting, told):
+    result = run(*given(row()), "--set", setting)
+    assert result.exit_code == 2 and told in result.output

@@ -15,7 +15,7 @@ def result(text, position="1"):
     return {"role": "tool", "tool_call_id": position, "content": text}
 
 
-def minified(piece):
+def minified(piece, earlier=()):
     return Result(COMPACT, ("minify",), lossless=True)
 
 
@@ -37,10 +37,10 @@ def test_an_edit_is_proven_by_the_passes_that_made_it():
 @pytest.mark.parametrize(
     ("redo", "passes", "lossless"),
     [
-        (lambda piece: None, (), False),
-        (lambda piece: Result("other", ("minify",), lossless=True), (), False),
-        (lambda piece: Result("{}", ("minify",), lossless=True), ("minify",), True),
-        (lambda piece: Result("{}", ("long_results",), lossless=False), ("long_results",), False),
+        (lambda *_: None, (), False),
+        (lambda *_: Result("other", ("minify",), lossless=True), (), False),
+        (lambda *_: Result("{}", ("minify",), lossless=True), ("minify",), True),
+        (lambda *_: Result("{}", ("long_results",), lossless=False), ("long_results",), False),
     ],
 )
 def test_what_is_not_equal(redo, passes, lossless):
@@ -73,7 +73,7 @@ def test_parts_are_told_apart():
 
 def test_each_edit_is_proven_once():
     asked = []
-    comparison = Comparison(lambda piece: asked.append(piece) or minified(piece), len)
+    comparison = Comparison(lambda piece, earlier: asked.append(piece) or minified(piece), len)
     for _ in range(3):
         assert len(comparison.of([result(SPACED)], [result(COMPACT)]).edits) == 1
     assert len(asked) == 1

@@ -40,7 +40,7 @@ def conversation(turns, rows=6):
     return Trajectory("made-up", tuple(messages), ({"type": "function", "function": {"name": "look"}},))
 
 
-def redo(piece):
+def redo(piece, earlier=()):
     return compress(piece, Switches(), estimate)
 
 
