@@ -20,13 +20,19 @@ _MARK: Final = "cache_control"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text as it is sent instead of the client's. `before` and `after` are tokens."""
+    """A text as it is sent instead of the client's. `before` and `after` are tokens.
+
+    `whole` is what the model is given when it asks for `id`: the text with what was left out of it. Empty where nothing
+    was, or where it cannot ask.
+    """
 
     path: Path
     text: str
     before: int
     after: int
     passes: tuple[str, ...]
+    id: str = ""
+    whole: str = ""
 
     @property
     def saved(self) -> int:

@@ -11,7 +11,7 @@ from tailrace_plugins.compress.passes import Earlier, contents
 
 SHORTEST: Final = 120
 """Characters of a text that is worth a reference."""
-_ARGUMENT_CHARS: Final = 60
+_ARGUMENT_CHARS: Final = 40
 _LEAST_LINES: Final = 3
 _VALUE: Final = re.compile(r':\s*"?((?<=")(?:[^"\\]|\\.)+|(?<!")[0-9][0-9.]*)')
 _SAID_BY: Final[Mapping[str, str]] = {"user": "the user's message", "system": "the system message"}

@@ -89,8 +89,8 @@ def after_answers(messages: Sequence[Any]) -> int:
     return end
 
 
-def locate(shape: Shape, messages: Sequence[Any], start: int = 0) -> Found:
-    """The texts that may be edited in the messages from `start` on.
+def locate(shape: Shape, messages: Sequence[Any], start: int = 0, *, users: bool = False) -> Found:
+    """The texts that may be edited in the messages from `start` on; with `users` what a user says, too.
 
     A tool result knows the call that it answers, the nearest one before it with its id. Linear in the number of
     messages; never raises, whatever is in them.
@@ -120,6 +120,10 @@ def locate(shape: Shape, messages: Sequence[Any], start: int = 0) -> Found:
                 if id_:
                     waiting.setdefault(id_, []).append((index, len(pieces)))
                 pieces.append((path, piece))
+            if users and is_users(message):
+                taken = {path for path, _ in pieces}
+                said = _parts(_map(message).get("content"), (), _USERS_TEXTS, "", Piece("user", ""))
+                pieces += [(path, piece) for _, path, piece in said if path not in taken]
             if pieces:
                 found[index] = pieces
     return dict(sorted(found.items()))
@@ -201,7 +205,7 @@ def _blocks(blocks: list[Any], texts: Mapping[Path, str]) -> list[Any]:
     inner: dict[int, dict[Path, str]] = {}
     for path, text in texts.items():
         inner.setdefault(path[0], {})[path[1:]] = text
-    changed = _content(blocks, {(at,): within[()] for at, within in inner.items() if () in within})
+    changed: list[Any] = _content(blocks, {(at,): within[()] for at, within in inner.items() if () in within})
     for at, within in inner.items():
         if at < len(blocks) and _map(blocks[at]).get("type") == "tool_result":
             changed[at] = {**blocks[at], "content": _content(blocks[at].get("content"), within)}

@@ -7,22 +7,69 @@ from typing import Any, Final
 from weakref import finalize
 
 from tailrace.sessions import Slot
+from tailrace.wire import jsonio
 from tailrace_plugins.compress.chain import Decision, Links
+from tailrace_plugins.compress.hidden.nouns import Inserted
 from tailrace_plugins.compress.locate import after_answers, is_models, is_users
 
 _LINK_COSTS: Final = 200
 """Bytes for a link without edits: its hash, its places in a dictionary and a set (131 where these are full)."""
-_EDIT_COSTS: Final = 260
+_NOTE_COSTS: Final = 300
+_EDIT_COSTS: Final = 300
 """Bytes for an edit, measured, but for its text."""
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """Messages that one summary stands for, `offset` to `end` counted from the first of the chain.
+
+    `message` is the summary, by which `saved` tokens are fewer. `edits` are those of kept messages that were decided
+    anew, by the same count: what they had referred to is gone.
+    """
+
+    offset: int
+    end: int
+    message: Mapping[str, Any]
+    saved: int = 0
+    edits: Mapping[int, Decision] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What happened in a conversation behind a message, the last of a request.
+
+    `inserted`: what its client was not shown of the answer. `adopts`: the tool that brings back what was left out is
+    offered from this request on. `loads`: tools that the model has loaded in its answer. `fold`: a summary that is used
+    from this request on. `prepared`: one that a model has made of what stands up to this message, from `offset` on.
+    """
+
+    inserted: Inserted | None = None
+    adopts: bool = False
+    loads: tuple[str, ...] = ()
+    fold: Fold | None = None
+    prepared: tuple[int, str] | None = None
+
+    def with_more(self, more: "Note") -> "Note":
+        """Both; of what both say the later."""
+        return Note(
+            more.inserted or self.inserted,
+            more.adopts or self.adopts,
+            self.loads + tuple(name for name in more.loads if name not in self.loads),
+            more.fold or self.fold,
+            more.prepared or self.prepared,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
-    """Decisions by link, and the links after which another message is known. `size` is an estimate of its bytes."""
+    """Decisions and notes by link, and the links after which another message is known. `size` is an estimate of its
+    bytes.
+    """
 
     decided: Mapping[bytes, Decision] = field(default_factory=dict)
     followed: frozenset[bytes] = frozenset()
     size: int = 0
+    noted: Mapping[bytes, Note] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -47,6 +94,30 @@ class Known:
         """What was decided for a message; None if it is not known."""
         found = self.now.decided.get(link)
         return self.before.decided.get(link) if found is None else found
+
+    def notes(self, chain: Links) -> dict[int, Note]:
+        """What is noted of the messages of a request, by index."""
+        if not self.now.noted and not self.before.noted:
+            return {}
+        found = {}
+        for offset, link in enumerate(chain.of):
+            note = self.now.noted.get(link) or self.before.noted.get(link)
+            if note is not None:
+                found[chain.first + offset] = note
+        return found
+
+    def with_note(self, link: bytes, note: Note, most_bytes: int) -> "Known":
+        """This, with something noted of a message that is known. Where there is no room, or it is forgotten by now, as
+        it was: what is not noted is not done in the next turn either.
+        """
+        if self.full or self.decision(link) is None:
+            return self
+        before = self.now.noted.get(link) or self.before.noted.get(link) or Note()
+        made = before.with_more(note)
+        size = self.now.size + note_cost(made) - (note_cost(before) if link in self.now.noted else 0)
+        if size > most_bytes // 2:
+            return self
+        return replace(self, now=replace(self.now, noted={**self.now.noted, link: made}, size=size))
 
     def is_followed(self, link: bytes) -> bool:
         """Whether a message is known that stands behind this one."""
@@ -79,15 +150,18 @@ class Known:
         if self.full or all(link in self.now.decided for link in chain.of):
             return self
         whole = _decided(self, chain, made)
+        notes = {chain.of[index - chain.first]: note for index, note in self.notes(chain).items()}
         fresh = {link: decision for link, decision in whole.items() if link not in self.now.decided}
-        size = self.now.size + sum(map(cost, fresh.values()))
+        moved = {link: note for link, note in notes.items() if link not in self.now.noted}
+        size = self.now.size + sum(map(cost, fresh.values())) + sum(map(note_cost, moved.values()))
         if size <= most_bytes // 2:
             followed = self.now.followed | _parents(chain, len(whole))
-            return replace(self, now=Generation({**self.now.decided, **fresh}, followed, size))
-        size = sum(map(cost, whole.values()))
+            now = Generation({**self.now.decided, **fresh}, followed, size, {**self.now.noted, **moved})
+            return replace(self, now=now)
+        size = sum(map(cost, whole.values())) + sum(map(note_cost, notes.values()))
         if size <= most_bytes // 2:
-            return Known(Generation(whole, _parents(chain, len(whole)), size), self.now)
-        return _filled(chain, whole, most_bytes)
+            return Known(Generation(whole, _parents(chain, len(whole)), size, notes), self.now)
+        return _filled(chain, whole, notes, most_bytes)
 
 
 def _decided(known: Known, chain: Links, made: Mapping[int, Decision]) -> dict[bytes, Decision]:
@@ -99,16 +173,21 @@ def _decided(known: Known, chain: Links, made: Mapping[int, Decision]) -> dict[b
     return whole
 
 
-def _filled(chain: Links, whole: Mapping[bytes, Decision], most_bytes: int) -> Known:
+def _filled(chain: Links, whole: Mapping[bytes, Decision], notes: Mapping[bytes, Note], most_bytes: int) -> Known:
     """One conversation alone, as far as there is room."""
     kept: dict[bytes, Decision] = {}
+    noted: dict[bytes, Note] = {}
     size = 0
     for link, decision in whole.items():
-        if size + cost(decision) > most_bytes:
-            return Known(Generation(kept, _parents(chain, len(kept)), size), full=True)
+        note = notes.get(link)
+        more = cost(decision) + (note_cost(note) if note is not None else 0)
+        if size + more > most_bytes:
+            return Known(Generation(kept, _parents(chain, len(kept)), size, noted), full=True)
         kept[link] = decision
-        size += cost(decision)
-    return Known(Generation(kept, _parents(chain, len(kept)), size))
+        if note is not None:
+            noted[link] = note
+        size += more
+    return Known(Generation(kept, _parents(chain, len(kept)), size, noted))
 
 
 def _parents(chain: Links, count: int) -> frozenset[bytes]:
@@ -136,14 +215,26 @@ class Memory:
         without a name nothing is kept.
         """
         known = self.get(session) or before or Known()
-        room = max(0, self._memory_bytes - self.held_bytes)
-        kept = known.with_decisions(chain, made, min(self._session_bytes, known.size + room))
+        kept = known.with_decisions(chain, made, self._room(known))
+        self._keep(session, known, kept)
+        return kept
+
+    def note(self, session: str, link: bytes, note: Note) -> None:
+        """Keep what happened behind a message (`Known.with_note`). Of a session that is not known nothing is kept."""
+        known = self.get(session)
+        if known is not None:
+            self._keep(session, known, known.with_note(link, note, self._room(known)))
+
+    def _room(self, known: Known) -> int:
+        """Bytes that a session may take."""
+        return min(self._session_bytes, known.size + max(0, self._memory_bytes - self.held_bytes))
+
+    def _keep(self, session: str, known: Known, kept: Known) -> None:
         if session and kept is not known:
             self._slot.put(session, kept)
             self.held_bytes += kept.size
             # Sessions are forgotten without a word.
             finalize(kept, self._forgotten, kept.size).atexit = False
-        return kept
 
     def _forgotten(self, size: int) -> None:
         self.held_bytes -= size
@@ -151,7 +242,18 @@ class Memory:
 
 def cost(decision: Decision) -> int:
     """Bytes that a decision takes."""
-    return _LINK_COSTS + sum(_EDIT_COSTS + getsizeof(edit.text) for edit in decision)
+    return _LINK_COSTS + sum(_EDIT_COSTS + getsizeof(edit.text) + len(edit.whole) for edit in decision)
+
+
+def note_cost(note: Note) -> int:
+    """Bytes that a note takes."""
+    size = _NOTE_COSTS + 60 * len(note.loads)
+    if note.inserted is not None:
+        parts = (*note.inserted.turns, *note.inserted.calls, *note.inserted.results)
+        size += sum(2 * len(jsonio.dumps(part)) for part in parts)
+    if note.fold is not None:
+        size += 2 * len(jsonio.dumps(note.fold.message)) + sum(map(cost, note.fold.edits.values()))
+    return size + (len(note.prepared[1]) if note.prepared is not None else 0)
 
 
 def editable_from(known: Known | None, chain: Links, messages: Sequence[Any]) -> int:

@@ -8,7 +8,7 @@ from tailrace.exchange import Outcome
 from tailrace.prices import Price
 from tailrace.wire.usage import Usage
 from tailrace_plugins.compress.chain import Decision, Links
-from tailrace_plugins.compress.planner import Reason
+from tailrace_plugins.compress.planner import Reason, cost_of_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,38 @@ def counted(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Input tokens saved in one request, and the dollars they would have cost; None where that is not known."""
+    """Input tokens saved in one request, and dollars, net: negative where it cost more than it saved; None where that
+    is not known.
+    """
 
     tokens: int
     usd: float | None
 
 
-def saved(report: Report, chain: Links, body_bytes: int, outcome: Outcome, price: Price | None) -> Saved | None:
-    """What a request's edits have saved; None where no provider answered it.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was saved or spent in a request beside the edits of texts.
+
+    `tools`: tokens by which the definitions are fewer, negative where the proxy's own are added. `fold`: those that a
+    summary saves. `before`: where it is used for the first time, the tokens that the provider had in its cache before
+    it. `spent_usd`: what answers were billed that the client was not given, None where a price is not known.
+    """
+
+    tools: int = 0
+    fold: int = 0
+    before: int | None = None
+    spent_usd: float | None = 0.0
+
+
+def saved(
+    report: Report,
+    chain: Links,
+    body_bytes: int,
+    outcome: Outcome,
+    price: Price | None,
+    beside: Beside = Beside(),
+) -> Saved | None:
+    """What compression has saved in a request, net; None where no provider answered it.
 
     A text that the provider read from its cache would have been read from it in its longer form, too: it is worth the
     cached price. What was sent for the first time, and what stands behind the part that was read, is worth the input
@@ -77,9 +101,9 @@ def saved(report: Report, chain: Links, body_bytes: int, outcome: Outcome, price
     """
     if outcome.status != 200 or outcome.state == "failed":
         return None
-    tokens = max(0, report.before - report.after)
+    tokens = report.before - report.after + beside.tools + beside.fold
     usage = outcome.usage
-    if price is None or usage is None or usage.estimated:
+    if price is None or usage is None or usage.estimated or beside.spent_usd is None:
         return Saved(tokens, None)
     read = price.input if price.cache_read is None else min(price.cache_read, price.input)
     starts = _starts(chain, body_bytes)
@@ -88,7 +112,15 @@ def saved(report: Report, chain: Links, body_bytes: int, outcome: Outcome, price
         is_read = index < report.new_from and _begins_in_cache(starts.get(index, 0.0), usage)
         less = sum(edit.before - edit.after for edit in decision)
         usd += less * (read if is_read else price.input) / 1_000_000
-    return Saved(tokens, max(0.0, usd))
+    in_cache = read if usage.cache_read_tokens else price.input
+    usd += beside.tools * in_cache / 1_000_000
+    if beside.before is None:
+        usd += beside.fold * in_cache / 1_000_000
+    elif beside.fold:
+        # The prefix was broken: all behind it was billed as new, and would have been read.
+        alone = cost_of_prompt(price, usage.input_tokens + beside.fold, beside.before)
+        usd += alone - cost_of_prompt(price, usage.input_tokens, usage.cache_read_tokens)
+    return Saved(tokens, usd - beside.spent_usd)
 
 
 def _starts(chain: Links, body_bytes: int) -> dict[int, float]:

@@ -3,11 +3,42 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tailrace.config.references import ModelName
 from tailrace.config.values import Count
 from tailrace.plugin import PluginSettings
+from tailrace_plugins.compress.offers import Form
 from tailrace_plugins.compress.passes import Switches
+
+
+class HistorySettings(BaseModel):
+    """Old messages replaced by a summary. It is used from the turn on in which it pays: replacing them breaks the
+    provider's cached prefix, and no more is risked for it than compression has saved in the session so far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    enabled: bool = False
+    """Whether to do so at all. Loses what the summary does not say; with `retrieval` the model can ask for it."""
+    limit: Count = Field(default=50, ge=4)
+    """Messages of a conversation, leading system messages not counted, above which the oldest are summed up."""
+    target: Count = Field(default=30, ge=2)
+    """About how many are left then, the summary among them. Calls and their results stay together; the user's first
+    messages stay as they are."""
+    keep_turns: Count = Field(default=8, ge=1)
+    """The last turns, an answer of the model and what follows it each, that always stay."""
+    summary_tokens: Count = Field(default=800, ge=50, le=20_000)
+    """The longest summary."""
+    model: ModelName | None = None
+    """A cheap model that writes the summary in the background, before it is needed. Without one, and where it fails,
+    the summary is made of the messages' own words: what was called and what came of it, and the ids, paths, numbers and
+    errors that were used again."""
+
+    @model_validator(mode="after")
+    def _target_below_limit(self) -> "HistorySettings":
+        if self.target >= self.limit:
+            raise ValueError(f"target ({self.target}) must be smaller than limit ({self.limit})")
+        return self
 
 
 class CompressSettings(PluginSettings):
@@ -45,8 +76,27 @@ class CompressSettings(PluginSettings):
     long_results: bool = False
     """Whether long text loses its middle, but for errors and lines that match the call, with a mark that says how much.
     Loses it."""
-    max_result_chars: Count = Field(default=8_000, ge=200)
+    max_result_chars: Count = Field(default=5_000, ge=200)
     """From which length on a text is long."""
+    retrieval: bool = False
+    """Whether the model is offered a tool (`tailrace_recall`) that brings back what was left out. The proxy answers its
+    calls; the client sees neither them nor the tool. With it nothing is left out without a mark that says how to get
+    it, of files neither; without the tool, nothing at all. It is offered from the first request on where the client
+    has tools that read files or run commands, and else from the first text on that is long enough to pay for it."""
+    definitions: Form = "as-is"
+    """The client's tool definitions: `as-is`; `trimmed`, without what says nothing to a model (automatic titles, empty
+    lists); `shortened`, long descriptions cut at their sentences, too; `lazy`, a line each in the description of one
+    tool `load_tools`, which the proxy answers (where they are long, see `lazy_from_tokens`). From the first request of
+    a conversation on, never in the middle."""
+    description_chars: Count = Field(default=300, ge=40, le=30_000)
+    """The longest description of a tool that is `shortened`; of a parameter it is half."""
+    lazy_from_tokens: Count = Field(default=8_000, ge=0)
+    """Fewer tokens of definitions are never loaded lazily: each loading costs a round and the cached prefix."""
+    prompts: bool = False
+    """Whether what the user says loses filler ("please note that", "in order to"). Loses it; measured to save a third
+    of a percent at most."""
+    history: HistorySettings = HistorySettings()
+    """Old messages replaced by a summary once a conversation is long; off unless it is enabled."""
     min_saved_tokens: Count = Field(default=8, ge=1, le=100_000)
     """A text that would be smaller by fewer tokens is sent as it is."""
     least_prompt_tokens: Count = Field(default=1_024, ge=0)
@@ -75,11 +125,21 @@ class CompressSettings(PluginSettings):
             paths=self.paths,
             repeats=self.repeats,
             numbers=self.numbers,
+            prompts=self.prompts,
             test_noise=self.test_noise,
             long_results=self.long_results,
             max_result_chars=self.max_result_chars,
         )
 
 
-EVERYTHING: Final[Mapping[str, Any]] = {"grouped": True, "numbers": True, "test_noise": True, "long_results": True}
+EVERYTHING: Final[Mapping[str, Any]] = {
+    "grouped": True,
+    "numbers": True,
+    "test_noise": True,
+    "long_results": True,
+    "retrieval": True,
+    "definitions": "shortened",
+    "prompts": True,
+    "history": {"enabled": True},
+}
 """What is off by default, switched on."""

@@ -54,22 +54,3 @@ def at_default(usage: Usage, price: Price, prefix_tokens: int) -> Usage:
     # What it writes is billed apart only where writing has a price of its own.
     written = usage.input_tokens - read if price.cache_write is not None and usage.input_tokens > 0 else 0
     return Usage(usage.input_tokens, usage.output_tokens, read, written if usage.cache_write_tokens else 0)
-
-
-class Ledger:
-    """Adds up; what is owed is taken from the next saving, since what is told must never go down."""
-
-    def __init__(self) -> None:
-        self._owed_usd = self._owed_s = 0.0
-
-    def usd(self, amount: float) -> float:
-        """The dollars to tell for this request."""
-        net = amount - self._owed_usd
-        self._owed_usd = max(0.0, -net)
-        return max(0.0, net)
-
-    def seconds(self, amount: float) -> float:
-        """The seconds to tell for this request."""
-        net = amount - self._owed_s
-        self._owed_s = max(0.0, -net)
-        return max(0.0, net)

@@ -13,6 +13,7 @@ from tailrace.errors import BadRequest, TailraceError
 from tailrace.exchange import Exchange, Outcome, Reply
 from tailrace.models import AUTO, ModelFacts
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
+from tailrace.savings import Ledger
 from tailrace.wire.conversation import Conversation
 from tailrace.wire.endpoints import Endpoint, EndpointKind
 from tailrace.wire.session import derive_session
@@ -21,7 +22,7 @@ from tailrace_plugins.router.cascade.unfit import unfit
 from tailrace_plugins.router.fit import fit
 from tailrace_plugins.router.judge import EMBEDDING_MODEL, Judge
 from tailrace_plugins.router.ladder import Ladder, Rung, build
-from tailrace_plugins.router.ledger import Ledger, saved
+from tailrace_plugins.router.ledger import saved
 from tailrace_plugins.router.plan import Plan, Planner, is_unread, read
 from tailrace_plugins.router.policy.session import SessionState
 from tailrace_plugins.router.policy.tiers import TIERS, Tier

@@ -57,7 +57,7 @@ MESSAGES = [
                 ("the system message", LONG),
                 ("the user's message 1", OTHER),
                 ('"text" of call 2 (write)', f"{'x' * 99}\nx\ny\n{'x' * 99}"),
-                (f"result 2 (write {'x' * 60})", LONG),
+                (f"result 2 (write {'x' * 40})", LONG),
                 ("result 1 (read a.py)", OTHER),
                 ("result 1 (read a.py), part 2", LONG),
                 ("the result of lost", LONG),

@@ -1,6 +1,6 @@
 import pytest
 
-from tailrace_plugins.compress.planner import judge, stays_cacheable
+from tailrace_plugins.compress.planner import definitions_pay, judge, stays_cacheable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_what_is_new_is_judged_by_its_tokens(before, after, refused):
 )
 def test_a_prompt_stays_long_enough_to_be_cached(body_bytes, saved, least, stays):
     assert stays_cacheable(body_bytes, saved, least) is stays
+
+
+@pytest.mark.parametrize(("before", "after", "pays"), [(1_000, 872, True), (1_000, 873, False), (100, 200, False)])
+def test_definitions_are_used_where_a_block_of_the_cache_is_saved(before, after, pays):
+    assert definitions_pay(before, after) is pays

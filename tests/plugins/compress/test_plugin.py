@@ -9,7 +9,8 @@ from tailrace.prices import PriceTable
 from tailrace.testing import exchange, failing, run, whole
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import CHAT, COMPLETIONS, EMBEDDINGS
-from tailrace_plugins.compress import plugin as module
+from tailrace_plugins.compress import plugin as entry
+from tailrace_plugins.compress import work as module
 from tailrace_plugins.compress.passes import Result
 
 SHORT = jsonio.dumps(jsonio.loads(listing())).decode()
@@ -46,6 +47,9 @@ async def test_a_new_tool_result_is_made_smaller(shape):
         "passes": "minify:1",
         "refused": "no-gain:1",
         "compress.saved_input_tokens": before - after,
+        "session_requests": 2,
+        "session_saved_usd": 0.0,
+        "session_billed_usd": 0.0,
     }
 
 
@@ -143,13 +147,13 @@ async def test_big_texts_are_looked_at_in_a_thread(monkeypatch):
 async def test_a_long_history_is_hashed_in_a_thread(monkeypatch, is_rewritten):
     import threading
 
-    seen, links = [], module.links
+    seen, links = [], entry.links
 
     def where(shape, messages):
         seen.append(threading.current_thread() is threading.main_thread())
         return links(shape, messages)
 
-    monkeypatch.setattr(module, "links", where)
+    monkeypatch.setattr(entry, "links", where)
     made, loop = compressor(), Loop("messages")
     for size in (200_000, 100_000):
         given = exchange(loop.step("x" * size).payload(), endpoint=SHAPES["messages"])

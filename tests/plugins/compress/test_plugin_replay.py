@@ -8,7 +8,7 @@ from compress_kit import SHAPES, Bill, Loop, compressor, lent, listing, minified
 
 from tailrace.testing import exchange, run, whole
 from tailrace.wire import jsonio
-from tailrace_plugins.compress import plugin as module
+from tailrace_plugins.compress import work as module
 from tailrace_plugins.compress.locate import locate, replaced
 from tailrace_plugins.compress.passes import Switches
 

@@ -7,7 +7,7 @@ import pytest
 from compress_kit import SHAPES, Loop, compressor, lent, listing, minified, send, sent
 
 from tailrace.wire import jsonio
-from tailrace_plugins.compress import plugin as module
+from tailrace_plugins.compress import work as module
 
 TEXTS = (listing, lambda n: f"plain words {n}", lambda n: "{}", lambda n: f'{{"n":  {n}, "words": "{"x" * 50}"}}')
 

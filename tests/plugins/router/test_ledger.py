@@ -5,7 +5,7 @@ from tailrace.exchange import DroppedBill, Outcome
 from tailrace.models import ModelFacts
 from tailrace.prices import Price
 from tailrace.wire.usage import Usage
-from tailrace_plugins.router.ledger import Ledger, Saved, at_default, saved
+from tailrace_plugins.router.ledger import Saved, at_default, saved
 from tailrace_plugins.router.speeds import Speed
 
 MILLION = 1_000_000
@@ -90,10 +90,3 @@ def test_what_it_would_have_written_where_writing_has_a_price():
     dear = Price(2.0, 10.0, 0.2, 2.5)
     assert at_default(Usage(5000, 10, cache_write_tokens=5000), dear, 2048).cache_write_tokens == 5000 - 2048
     assert at_default(Usage(5000, 10), dear, 2048).cache_write_tokens == 0
-
-
-def test_a_loss_is_taken_from_the_next_saving():
-    ledger = Ledger()
-    told = [ledger.usd(amount) for amount in (1.0, -3.0, 2.0, 2.0)]
-    assert told == [1.0, 0.0, 0.0, pytest.approx(1.0)]
-    assert [ledger.seconds(amount) for amount in (-1.0, 0.5, 1.0)] == [0.0, 0.0, pytest.approx(0.5)]

@@ -16,6 +16,8 @@ _WORD: Final = re.compile(r"/?\w(?:[\w./@:+#\\-]*\w)?")
 _NAME: Final = re.compile(r"[_@/\\]\w|\w\.[A-Za-z]\w")
 """In names of things, addresses, paths and files."""
 _ERROR: Final = re.compile(r"error|exception|traceback|fail(?:ed|ure)|fatal|panic", re.IGNORECASE)
+_SENTENCE: Final = re.compile(r"(?:^|[.!?:;\n\"'`*#>|(-])\s*\b[A-Z][a-z']*(?![\w./@:+#\\-]*\w)")
+"""A word at the beginning of a sentence, which has its capital from there."""
 _LEAST_LINE: Final = 12
 
 
@@ -26,9 +28,11 @@ class Kept:
     used: int = 0
     kept: int = 0
     lost: tuple[str, ...] = ()
+    asked: int = 0
+    """Of those that were kept, the ones that the model had to ask the proxy for."""
 
     def __add__(self, other: "Kept") -> "Kept":
-        return Kept(self.used + other.used, self.kept + other.kept, self.lost + other.lost)
+        return Kept(self.used + other.used, self.kept + other.kept, self.lost + other.lost, self.asked + other.asked)
 
 
 class Facts:
@@ -37,22 +41,21 @@ class Facts:
     def __init__(self) -> None:
         self._read: dict[str, frozenset[str]] = {}
 
-    def check(self, answer: Mapping[str, Any], results: Sequence[str], sent: Sequence[Sequence[str]]) -> Kept:
-        """The facts of `results` that the answer uses, and whether they stand in any of the texts of `sent`.
-
-        `sent` has one entry for each result: what it became, and what it decodes to where that is known to be equal.
+    def check(self, answer: Mapping[str, Any], results: Sequence[str], texts: Sequence[str]) -> Kept:
+        """The facts of `results` that the answer uses, and whether they stand in any of `texts`: what was sent, and
+        what it decodes to where that is known to be equal.
         """
         wanted = self._used(answer, results)
         there: set[str] = set()
-        texts = [text for one in sent for text in one]
         for text in texts:
             there |= self._facts(text)
-        lost = [fact for fact in sorted(wanted - there) if not any(_stands(fact, text) for text in texts)]
+        lost = [fact for fact in sorted(wanted - there) if not any(stands(fact, text) for text in texts)]
         return Kept(len(wanted), len(wanted) - len(lost), tuple(lost))
 
     def _used(self, answer: Mapping[str, Any], results: Sequence[str]) -> set[str]:
-        said = [content(answer), *(text for _, arguments in calls(answer) for text in (arguments, *_leaves(arguments)))]
-        wanted = {word for text in said for word in _words(text)}
+        told = [text for _, arguments in calls(answer) for text in (arguments, *_leaves(arguments))]
+        said = [content(answer), *told]
+        wanted = {word for text in told for word in _words(text)} | set(_words(_SENTENCE.sub("", content(answer))))
         known: set[str] = set()
         for result in results:
             known |= self._facts(result)
@@ -65,6 +68,11 @@ class Facts:
             words = {word for one in plain for word in _words(one)}
             self._read[text] = frozenset(words | {line for one in plain for line in _errors(one)})
         return self._read[text]
+
+
+def stands(fact: str, text: str) -> bool:
+    """Whether a text has a fact."""
+    return re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text) is not None
 
 
 def _words(text: str) -> Iterator[str]:
@@ -106,7 +114,3 @@ def _leaves(text: str) -> Iterable[str]:
             yield value
         elif value is not None and not isinstance(value, bool):
             yield str(value)
-
-
-def _stands(fact: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text) is not None

@@ -2,21 +2,28 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from re import compile as pattern
 from typing import Any, Final
 
 from tailrace.chain import AnyPlugin
 from tailrace.clock import SystemClock
 from tailrace.exchange import Exchange, Reply
 from tailrace.testing import FakeUpstream, exchange, run, whole
+from tailrace.wire import jsonio
 from tailrace.wire.usage import Usage
 from tailrace_plugins.compress.evaluate.edits import Changes, Comparison, Edit, Redo
-from tailrace_plugins.compress.evaluate.facts import Facts, Kept
+from tailrace_plugins.compress.evaluate.facts import Facts, Kept, stands
 from tailrace_plugins.compress.evaluate.provider import Count, Provider, Rules
 from tailrace_plugins.compress.evaluate.texts import content
 from tailrace_plugins.compress.evaluate.trajectories import Message, Trajectory
+from tailrace_plugins.compress.hidden.offer import names_of
+from tailrace_plugins.compress.recall import RECALL
 
 _TOOL_ROLES: Final = ("tool", "function")
+_LEFT_OUT: Final = pattern(r"left out: lines ([0-9]+)-([0-9]+) of (k[0-9a-f]+)\]")
+_MOST_ASKED: Final = 3
+"""What a model asks for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Request:
     label: str
     refused: Counter[str] = field(default_factory=Counter)
     """Why it left texts as they were, by reason."""
+    rounds: int = 0
+    """How often the model had to ask the proxy for what was left out; `after` has all of it."""
 
 
 @dataclass(slots=True)
@@ -43,7 +52,9 @@ class Replayed:
     strange: int = 0
     """Requests in which something else was changed than a tool's result."""
     again: int = 0
-    """Messages that were sent otherwise than in the turn before."""
+    """Messages that were sent otherwise than in the turn before, but where a summary came in."""
+    folds: int = 0
+    """The most messages that a summary stood for."""
 
 
 async def replay(
@@ -68,28 +79,21 @@ async def replay(
         if trajectory.tools:
             payload["tools"] = list(trajectory.tools)
         before = plain.bill(payload)
-        after: list[Usage] = []
-
-        async def answering(
-            upstream: FakeUpstream, asked: Exchange, answer: Message = answer, after: list[Usage] = after
-        ) -> Reply:
-            after.append(compressed.bill(asked.payload))
-            return await whole(_completion(model, answer, after[-1]))(upstream, asked)
-
         asked = exchange(payload, headers={"x-tailrace-session": trajectory.id}, clock=clock)
-        result = await run(plugin, asked, answering, clock=clock)
+        asking = _Model(model, given, answer, compressed, comparison, facts)
+        result = await run(plugin, asked, asking.answering, clock=clock)
         if result.error is not None:
             raise result.error
-        sent = list(result.upstream.got[-1].payload["messages"])
-        changes = comparison.of(given, sent)
+        sent, changes = asking.sent, asking.changes
         done.requests.append(
             Request(
                 before,
-                after[-1],
+                asking.billed,
                 result.scope.self_s * 1_000,
                 str(result.action),
                 result.label,
                 _counts(result.facts.get("refused")),
+                asking.rounds,
             )
         )
         for edit in changes.edits:
@@ -97,31 +101,108 @@ async def replay(
                 seen.add(key)
                 done.edits.append(edit)
         done.strange += changes.strange
-        done.again += sum(old != new for old, new in zip(sent_before, sent, strict=False))
-        done.kept += facts.check(answer, *_results(given, sent, changes))
+        folds = done.folds
+        done.folds = max(folds, len(changes.folded))
+        if done.folds == folds:
+            done.again += sum(old != new for old, new in zip(sent_before, sent, strict=False))
+        done.kept += asking.kept
         sent_before = sent
     return done
 
 
-def _results(
-    given: Sequence[Message], sent: Sequence[Message], changes: Changes
-) -> tuple[list[str], list[tuple[str, ...]]]:
-    """The tools' results, and what was sent of each: a text that decodes to the same data says what that says."""
+class _Model:
+    """Gives the recorded answer; where that uses what was left out and can be asked for, it asks first."""
+
+    def __init__(
+        self,
+        name: str,
+        given: Sequence[Message],
+        answer: Message,
+        provider: Provider,
+        comparison: Comparison,
+        facts: Facts,
+    ) -> None:
+        self.sent: list[Message] = []
+        self.changes = Changes()
+        self.kept = Kept()
+        self.billed = Usage(0, 0)
+        self.rounds = 0
+        self._name = name
+        self._given = given
+        self._answer = answer
+        self._provider = provider
+        self._comparison = comparison
+        self._facts = facts
+        self._wanted = 0
+
+    async def answering(self, upstream: FakeUpstream, asked: Exchange) -> Reply:
+        """What the upstream does."""
+        usage = self._provider.bill(asked.payload)
+        self.billed = Usage(
+            self.billed.input_tokens + usage.input_tokens,
+            0,
+            self.billed.cache_read_tokens + usage.cache_read_tokens,
+            self.billed.cache_write_tokens + usage.cache_write_tokens,
+        )
+        self.sent = list(asked.payload["messages"])
+        self.changes = changes = self._comparison.of(self._given, self.sent)
+        results, texts = _results(self._given, self.sent, changes)
+        self.kept = self._facts.check(self._answer, results, texts)
+        if not self.rounds and (ids := self._to_ask(asked)):
+            self.rounds = 1
+            self._wanted = len(self.kept.lost)
+            answer = {"role": "assistant", "content": None, "tool_calls": [_recalling(*one) for one in ids]}
+        else:
+            answer = dict(self._answer)
+            self.kept = replace(self.kept, asked=max(0, self._wanted - len(self.kept.lost)))
+        return await whole(_completion(self._name, answer, usage))(upstream, asked)
+
+    def _to_ask(self, asked: Exchange) -> list[tuple[str, str]]:
+        """What was left out and has a fact that is needed: the id and the lines that stand in the mark."""
+        if RECALL.name not in names_of(asked.payload.get("tools") or ()):
+            return []
+        wholes = {edit.piece.id: edit.whole for edit in self.changes.edits if edit.whole}
+        texts = [edit.sent for edit in self.changes.edits if edit.whole]
+        if self.changes.folded:
+            texts += self.changes.beside
+        found: list[tuple[str, str]] = []
+        for mark in (mark for text in texts for mark in _LEFT_OUT.finditer(text)):
+            first, last, id_ = int(mark[1]), int(mark[2]), mark[3]
+            if id_ in wholes:
+                said = wholes[id_].split("\n")[first - 1 : last]
+            else:
+                said = [content(self._given[index]) for index in sorted(self.changes.folded)]
+            if any(stands(fact, line) for fact in self.kept.lost for line in said):
+                found.append((id_, f"{first}-{last}"))
+        return found[:_MOST_ASKED]
+
+
+def _recalling(id_: str, lines: str) -> Message:
+    function = {"name": RECALL.name, "arguments": jsonio.dumps({"id": id_, "lines": lines}).decode()}
+    return {"id": f"call_{id_}_{lines}", "type": "function", "function": function}
+
+
+def _results(given: Sequence[Message], sent: Sequence[Message], changes: Changes) -> tuple[list[str], list[str]]:
+    """The tools' results, and all texts that were sent of them; one that decodes equal says what the result says."""
     equal: dict[int, bool] = {}
+    edits: dict[int, list[str]] = {}
     for edit in changes.edits:
         equal[edit.index] = equal.get(edit.index, True) and edit.equal
+        edits.setdefault(edit.index, []).append(edit.sent)
     results: list[str] = []
-    texts: list[tuple[str, ...]] = []
+    texts = list(changes.beside)
     for index, message in enumerate(given):
-        if message["role"] in _TOOL_ROLES:
-            results.append(content(message))
-            if changes.strange:
-                continue
-            said = content(sent[index])
-            texts.append((said, results[-1]) if equal.get(index, False) else (said,))
+        if message["role"] not in _TOOL_ROLES:
+            continue
+        results.append(content(message))
+        if changes.strange or index in changes.folded:
+            continue
+        texts += edits.get(index, ())
+        if equal.get(index, True):
+            texts.append(results[-1])
     if changes.strange:
         # Who moved where is not known: whatever a tool said in what was sent counts.
-        texts = [(content(message),) for message in sent if message.get("role") in _TOOL_ROLES]
+        texts = [content(message) for message in sent if message.get("role") in _TOOL_ROLES]
     return results, texts
 
 

@@ -59,6 +59,7 @@ class Report:
     requests with other changes."""
     again: int
     kept: Kept
+    rounds: int
     p50_ms: float
     p99_ms: float
     note: str = ""
@@ -104,6 +105,7 @@ def report(file: str, replayed: Sequence[Replayed], price: Price, note: str = ""
         wrong + sum(one.strange for one in replayed),
         sum(one.again for one in replayed),
         kept,
+        sum(request.rounds for request in requests),
         _at(times, 0.5),
         _at(times, 0.99),
         note,
@@ -189,7 +191,8 @@ def _caption(report: Report) -> str:
         f"requests: {_listed(report.labels)}",
         f"texts not edited: {_listed(report.refused)}",
         f"edits: {report.edits:,}, {report.not_equal:,} not proven equal; sent otherwise later: {report.again:,}",
-        f"facts used later: {report.kept.used:,}, {_share(report.kept)} of them still there",
+        f"facts used later: {report.kept.used:,}, {_share(report.kept)} of them still there or asked for"
+        f" ({report.kept.asked:,} in {report.rounds:,} rounds, which are billed)",
         f"the plugin's own time: p50 {report.p50_ms:.3f} ms, p99 {report.p99_ms:.3f} ms",
     ]
     if report.kept.lost:

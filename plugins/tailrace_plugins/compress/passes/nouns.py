@@ -10,6 +10,7 @@ Count = Callable[[str], int]
 Role = Literal["tool", "user", "assistant", "system"]
 
 PASSES: Final = (
+    "prompts",
     "terminal",
     "whitespace",
     "listing",
@@ -24,7 +25,7 @@ PASSES: Final = (
     "numbers",
 )
 """Names of all passes, in the order in which they run."""
-LOSSY: Final = frozenset({"test_noise", "long_results"})
+LOSSY: Final = frozenset({"prompts", "test_noise", "long_results"})
 """Of these the passes that leave something out; off unless asked for."""
 
 
@@ -60,7 +61,8 @@ class Switches:
     test_noise: bool = False
     long_results: bool = False
     numbers: bool = False
-    max_result_chars: int = 8_000
+    prompts: bool = False
+    max_result_chars: int = 5_000
     max_tabular_chars: int = 32_768
 
 

@@ -11,6 +11,7 @@ from tailrace_plugins.compress.passes import (
     noise,
     numbers,
     paths,
+    prompts,
     repeats,
     tabular,
     terminal,
@@ -41,7 +42,9 @@ def compress(piece: Piece, switches: Switches, count: Count, earlier: Sequence[E
     free: Freedom = freedom(piece.tool, piece.arguments) if piece.role == "tool" else "all"
     document = read(text) if free == "all" else None
     done: list[str] = []
-    if document is None:
+    if piece.role == "user" and document is None and switches.prompts and (made := prompts.apply(text)) is not None:
+        text, done = made, ["prompts"]
+    elif document is None:
         text, done = _plain(piece, switches, free)
         # Coloured JSON is JSON only now.
         document = read(text) if "terminal" in done and free == "all" else None

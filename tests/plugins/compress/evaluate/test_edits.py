@@ -29,7 +29,7 @@ def test_nothing_changed():
 
 def test_an_edit_is_proven_by_the_passes_that_made_it():
     changes = of([CALL, result(SPACED)], [CALL, result(COMPACT)])
-    piece = Piece("tool", SPACED, tool="look", arguments="{}")
+    piece = Piece("tool", SPACED, tool="look", arguments="{}", id=changes.edits[0].piece.id)
     edit = Edit(1, (0,), piece, COMPACT, ("minify",), True, True, (len(SPACED), len(COMPACT)))
     assert changes == Changes((edit,))
 

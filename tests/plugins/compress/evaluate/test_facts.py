@@ -11,7 +11,7 @@ def said(text="", **arguments):
 
 
 def check(answer, result, sent=""):
-    return Facts().check(answer, [result], [(sent,)])
+    return Facts().check(answer, [result], [sent])
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_escapes_are_read():
 def test_a_fact_may_be_in_another_result_or_in_what_a_text_decodes_to():
     answer = said("HAT069 and HAT070")
     results = ["HAT069", "HAT070 HAT069"]
-    assert Facts().check(answer, results, [("",), ("HAT069",)]) == Kept(2, 1, ("HAT070",))
-    assert Facts().check(answer, results, [("",), ("coded", "HAT070 HAT069")]) == Kept(2, 2)
+    assert Facts().check(answer, results, ["", "HAT069"]) == Kept(2, 1, ("HAT070",))
+    assert Facts().check(answer, results, ["", "coded", "HAT070 HAT069"]) == Kept(2, 2)
 
 
 def test_they_add_up():

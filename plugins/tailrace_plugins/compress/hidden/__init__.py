@@ -1,0 +1,1 @@
+"""Tools that the proxy offers the model and answers itself; the client never sees them."""

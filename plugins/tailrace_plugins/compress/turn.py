@@ -1,0 +1,95 @@
+"""One request, as it was read: whose session it goes on, and what may be edited in it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tailrace.exchange import Exchange
+from tailrace.wire.endpoints import Shape
+from tailrace.wire.session import derive_session
+from tailrace_plugins.compress.chain import Links, opening
+from tailrace_plugins.compress.locate import Found, after_answers, is_models, key_of, locate
+from tailrace_plugins.compress.memory import Known, Note, editable_from
+from tailrace_plugins.compress.tally import Tally
+from tailrace_plugins.compress.work import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`seen`: the index of the first message that is not known; `start`: of the first that may be edited.
+
+    `found` has the texts of all messages from `seen` on. `is_long`: reading it takes so long that a thread is used.
+    """
+
+    session: str
+    conversation: Conversation
+    known: Known | None
+    tally: Tally
+    seen: int
+    start: int
+    found: Found
+    size: int
+    """About how many bytes the request has; exact only up to what is looked at on the event loop."""
+    is_long: bool
+
+    @property
+    def answers(self) -> int:
+        """How often the model has answered."""
+        return sum(map(is_models, self.conversation.messages))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the conversation went through here, and more can be remembered of it: tools and summaries must
+        be the same in every turn.
+        """
+        messages, full = self.conversation.messages, self.known is not None and self.known.full
+        if not self.session or not self.conversation.chain.of or full:
+            return False
+        answered = after_answers(messages)
+        while answered and is_models(messages[answered - 1]):
+            answered -= 1
+        # The model's last answer was given to the client, and comes back with what follows it.
+        return self.seen >= (answered if any(map(is_models, messages)) else self.conversation.chain.first)
+
+    @property
+    def link(self) -> bytes:
+        """Of its last message: what happens now is noted behind it."""
+        return self.conversation.chain.of[-1]
+
+    @property
+    def new(self) -> Found:
+        """The texts that may be edited."""
+        return {index: found for index, found in self.found.items() if index >= self.start}
+
+
+def read_turn(
+    shape: Shape,
+    messages: Sequence[Any],
+    chain: Links,
+    session: str,
+    known: Known | None,
+    tally: Tally,
+    size: int,
+    *,
+    is_long: bool,
+    users: bool,
+) -> Turn:
+    """What is known of a request; with `users` what a user says may be edited, too. Linear in its size."""
+    seen = known.so_far(chain) if known is not None else chain.first
+    notes: Mapping[int, Note] = known.notes(chain) if known is not None else {}
+    edits = known.decisions(chain) if known is not None else {}
+    found = locate(shape, messages, seen, users=users)
+    conversation = Conversation(shape, messages, chain, edits, notes)
+    return Turn(session, conversation, known, tally, seen, editable_from(known, chain, messages), found, size, is_long)
+
+
+def session_of(exchange: Exchange) -> str:
+    """The session's id; where the client names none, one that Anthropic's moving marks do not change.
+
+    None ("") for what goes on from an answer that is kept at the provider: nothing of it is sent again.
+    """
+    if exchange.request.session_hint is not None:
+        return exchange.session
+    if exchange.payload.get("previous_response_id"):
+        return ""
+    return derive_session(exchange.tenant, None, opening(exchange.payload, key_of(exchange.endpoint.shape) or ""))
