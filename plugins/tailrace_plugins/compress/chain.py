@@ -23,7 +23,7 @@ class Edit:
     """A text as it is sent instead of the client's. `before` and `after` are tokens.
 
     `whole` is what the model is given when it asks for `id`: the text with what was left out of it. Empty where nothing
-    was, or where it cannot ask.
+    was, or where it cannot ask. `chars`: by how many characters it is shorter.
     """
 
     path: Path
@@ -33,6 +33,7 @@ class Edit:
     passes: tuple[str, ...]
     id: str = ""
     whole: str = ""
+    chars: int = 0
 
     @property
     def saved(self) -> int:

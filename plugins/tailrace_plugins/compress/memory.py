@@ -38,12 +38,14 @@ class Fold:
 class Note:
     """What happened in a conversation behind a message, the last of a request.
 
+    `begins`: the conversation did, with this request, and tools may be smaller and more than the client's from then on.
     `inserted`: what its client was not shown of the answer. `adopts`: the tool that brings back what was left out is
     offered from this request on. `loads`: tools that the model has loaded in its answer. `fold`: a summary that is used
     from this request on. `prepared`: one that a model has made of what stands up to this message, from `offset` on.
     """
 
     inserted: Inserted | None = None
+    begins: bool = False
     adopts: bool = False
     loads: tuple[str, ...] = ()
     fold: Fold | None = None
@@ -53,6 +55,7 @@ class Note:
         """Both; of what both say the later."""
         return Note(
             more.inserted or self.inserted,
+            more.begins or self.begins,
             more.adopts or self.adopts,
             self.loads + tuple(name for name in more.loads if name not in self.loads),
             more.fold or self.fold,

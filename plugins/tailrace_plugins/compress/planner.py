@@ -173,13 +173,13 @@ def _net(more: float, less: float) -> float:
     return 0.0 if abs(net) <= _NOISE * abs(more) else net
 
 
-def stays_cacheable(body_bytes: int, saved_tokens: int, least_tokens: int) -> bool:
-    """Whether a prompt of about `body_bytes` is still long enough to be cached without `saved_tokens`.
+def stays_cacheable(body_bytes: int, least_tokens: int) -> bool:
+    """Whether a prompt of about `body_bytes` is long enough to be cached.
 
     One that an edit keeps below the least is billed in full once more: measured on conversations with short system
     prompts, edits without this rule made single ones up to 35% dearer.
     """
-    return body_bytes // _BYTES_PER_TOKEN - saved_tokens >= least_tokens
+    return body_bytes // _BYTES_PER_TOKEN >= least_tokens
 
 
 def judge(before: int, after: int, least_saved: int) -> Reason | None:

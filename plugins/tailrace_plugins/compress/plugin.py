@@ -31,7 +31,7 @@ from tailrace_plugins.compress.report import Beside, Report
 from tailrace_plugins.compress.settings import CompressSettings
 from tailrace_plugins.compress.tally import Tally
 from tailrace_plugins.compress.turn import Turn, read_turn, session_of
-from tailrace_plugins.compress.work import Conversation, Proposer, Work
+from tailrace_plugins.compress.work import Conversation, Proposer, Work, shorter
 
 T = TypeVar("T")
 
@@ -179,7 +179,7 @@ class CompressPlugin(Plugin[CompressSettings]):
             turn.conversation.shape,
             exchange.payload,
             recall=partial(self._recalls, exchange, turn) if settings.retrieval else None,
-            form=settings.definitions,
+            form=settings.definitions if turn.began_here else "as-is",
             definitions=self._definitions,
             loaded=loaded,
             count=self.services.tokens.count,
@@ -199,7 +199,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         From the first request on where that is likely; later only where this very request pays for it.
         """
         notes = turn.conversation.notes
-        if any(note.adopts for note in notes.values()) or works_on_files(exchange.payload):
+        if any(note.adopts for note in notes.values()) or (turn.began_here and works_on_files(exchange.payload)):
             return True
         most = self.settings.max_result_chars
         cut = sum(max(0, len(piece.text) - most) for pieces in turn.new.values() for _, piece in pieces)
@@ -222,19 +222,20 @@ class CompressPlugin(Plugin[CompressSettings]):
         )
         if turn.known is not None and turn.known.full:
             work.refuse_all("over-budget")
-        saved = sum(edit.saved for decision in before.edits.values() for edit in decision)
-        least = settings.least_prompt_tokens
-        if not stays_cacheable(turn.size, saved, least):
+        size, least = turn.size - shorter(before.edits), settings.least_prompt_tokens
+        if not stays_cacheable(size, least):
             work.refuse_all("short-prompt")
         # Whatever was counted had the vocabulary loaded.
         self.is_warm |= await work.run(self.in_thread, settings.deadline_s / 2, inline=self.is_warm)
-        if not stays_cacheable(turn.size, saved + work.saved, least):
+        if not stays_cacheable(size - work.shorter, least):
             work.drop("short-prompt")
         chain = before.chain
         kept = self._memory.decide(turn.session, chain, work.made, turn.known)
         edits = kept.decisions(chain)
-        if offer.recalls and not any(note.adopts for note in before.notes.values()):
-            self._memory.note(turn.session, turn.link, Note(adopts=True))
+        adopts = offer.recalls and not any(note.adopts for note in before.notes.values())
+        begins = turn.is_first and (settings.retrieval or settings.definitions != "as-is")
+        if turn.is_whole and (adopts or begins):
+            self._memory.note(turn.session, turn.link, Note(begins=begins, adopts=adopts))
         # Another request may have been first: what it decided was sent.
         why: Reason = "over-budget" if kept.full else "was-sent"
         work.refused += [why] * sum(len(made) for index, made in work.made.items() if index not in edits)

@@ -49,7 +49,19 @@ class Turn:
         while answered and is_models(messages[answered - 1]):
             answered -= 1
         # The model's last answer was given to the client, and comes back with what follows it.
-        return self.seen >= (answered if any(map(is_models, messages)) else self.conversation.chain.first)
+        return self.seen >= (self.conversation.chain.first if self.is_first else answered)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the model has not answered yet."""
+        return not any(map(is_models, self.conversation.messages))
+
+    @property
+    def began_here(self) -> bool:
+        """Whether the conversation's first request went through here: what stands before all messages can be other than
+        the client's, and the same in every turn.
+        """
+        return self.is_first or any(note.begins for note in self.conversation.notes.values())
 
     @property
     def link(self) -> bytes:

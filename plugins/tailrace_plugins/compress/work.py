@@ -58,7 +58,8 @@ class Proposer:
         before, after = self.count(text), self.count(result.text)
         refused = judge(before, after, self.min_saved_tokens)
         whole = result.whole if piece.id else ""
-        return refused or Edit(path, result.text, before, after, result.passes, piece.id if whole else "", whole)
+        id_, chars = piece.id if whole else "", len(text) - len(result.text)
+        return refused or Edit(path, result.text, before, after, result.passes, id_, whole, chars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ class Work:
         self.found = {}
 
     @property
-    def saved(self) -> int:
-        """Tokens that the edits made here save."""
-        return sum(edit.saved for decision in self.made.values() for edit in decision)
+    def shorter(self) -> int:
+        """Characters that the edits made here save."""
+        return shorter(self.made)
 
     @property
     def chars(self) -> int:
@@ -161,3 +162,8 @@ class Work:
             else:
                 self.refused.append(made)
         self.made = {index: tuple(made) for index, made in edits.items()}
+
+
+def shorter(edits: Mapping[int, Decision]) -> int:
+    """Characters that edits save."""
+    return sum(edit.chars for decision in edits.values() for edit in decision)

@@ -318,6 +318,6 @@ async def test_a_prompt_that_no_provider_caches_yet_is_left_as_it_is(system_char
 
 async def test_an_edit_must_not_make_it_too_short():
     made, loop = await begun(settings={"least_prompt_tokens": 1_024})
-    result = await send(made, loop.step(listing(130)))
+    result = await send(made, loop.step(listing(100)))
     assert len(jsonio.dumps(loop.payload())) // 5 > 1_024
     assert (result.label, result.facts["refused"]) == ("short-prompt", "short-prompt:1")

@@ -52,7 +52,7 @@ _Dollars: Final = click.FloatRange(min=0)
 @click.option("--min-cached", default=1_024, show_default=True, type=click.IntRange(0), help="Least tokens it keeps.")
 @click.option("--model", default="gpt-4o", show_default=True, help="The model whose tokens are counted.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the plugin, as often as needed."
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the plugin (history.limit=40), as often as needed."
 )
 @click.option("--all", "all_passes", is_flag=True, help="All passes on, those that leave something out, too.")
 @click.option("--json", "only_json", is_flag=True, help="Print the JSON line only.")
@@ -102,7 +102,12 @@ def _settings(given: Sequence[str], *, all_passes: bool) -> CompressSettings:
         key, equals, value = one.partition("=")
         if not equals:
             raise click.BadParameter(f"{one!r} is not KEY=VALUE", param_hint="--set")
-        chosen[key.strip()] = value.strip()
+        *groups, name = key.strip().split(".")
+        into = chosen
+        for group in groups:
+            inner = into.get(group)
+            into[group] = into = dict(inner) if isinstance(inner, dict) else {}
+        into[name] = value.strip()
     try:
         return CompressSettings(**chosen)
     except ValidationError as error:

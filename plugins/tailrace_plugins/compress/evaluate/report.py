@@ -60,6 +60,7 @@ class Report:
     again: int
     kept: Kept
     rounds: int
+    folded: int
     p50_ms: float
     p99_ms: float
     note: str = ""
@@ -106,6 +107,7 @@ def report(file: str, replayed: Sequence[Replayed], price: Price, note: str = ""
         sum(one.again for one in replayed),
         kept,
         sum(request.rounds for request in requests),
+        sum(one.folds > 0 for one in replayed),
         _at(times, 0.5),
         _at(times, 0.99),
         note,
@@ -195,6 +197,8 @@ def _caption(report: Report) -> str:
         f" ({report.kept.asked:,} in {report.rounds:,} rounds, which are billed)",
         f"the plugin's own time: p50 {report.p50_ms:.3f} ms, p99 {report.p99_ms:.3f} ms",
     ]
+    if report.folded:
+        told.append(f"summaries: used in {report.folded:,} conversations")
     if report.kept.lost:
         told.append(f"lost: {', '.join(dict.fromkeys(report.kept.lost[:_SHOWN_LOST]))}")
     if report.note:

@@ -135,11 +135,13 @@ def test_settings_are_taken(given):
     off = last(run(*args, "--set", "tabular=false", "--set", "minify=false", "--set", "repeats=false"))
     assert off["tokens_before"] == off["tokens_after"] == plain["tokens_before"]
     assert all_of_them["tokens_after"] <= plain["tokens_after"] < plain["tokens_before"]
+    nested = last(run(*args, "--set", "history.enabled=true", "--set", "history.limit=40"))
+    assert nested["tokens_after"] == plain["tokens_after"]
 
 
 @pytest.mark.parametrize(
     ("setting", "told"),
-    [("tabular", "not KEY=VALUE"), ("tabularr=1", "tabularr"), ("max_result_chars=5", "max_result_chars")],
+    [("tabular", "not KEY=VALUE"), ("tabularr=1", "tabularr"), ("max_result_chars=5", "max_result_chars"), ("history.limi=5", "history.limi")],
 )
 def test_bad_settings_are_named(given, setting, told):
     result = run(*given(row()), "--set", setting)
