@@ -88,7 +88,7 @@ def opening(payload: Mapping[str, Any], key: str) -> dict[str, Any]:
     # too wide does no harm, since what was decided is found by the chain of messages.
     if type(messages) is not list:
         return {key: messages}
-    return {key: _plain(next((message for message in messages if is_users(message)), None))}
+    return {key: [_plain(next((message for message in messages if is_users(message)), None))]}
 
 
 def _plain(message: Any) -> Any:

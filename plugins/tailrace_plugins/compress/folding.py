@@ -46,7 +46,7 @@ def early(settings: HistorySettings) -> int:
 
 def to_prepare(conversation: Conversation, settings: HistorySettings) -> Cut | None:
     """What a model is to sum up now, so that it is ready when the limit is reached; None where that is not near, or
-    was done since the last summary.
+    was tried since the last summary.
     """
     fold = fold_of(conversation.notes)
     since = conversation.chain.first + (fold.end if fold is not None else 0)
@@ -70,7 +70,7 @@ def planned(
     chain = conversation.chain
     cut, text = _cut(conversation, settings, above=settings.limit, target=settings.target), None
     for index, note in sorted(conversation.notes.items(), reverse=True):
-        if note.prepared is not None and index + 1 - chain.first > since:
+        if note.prepared is not None and note.prepared[1] and index + 1 - chain.first > since:
             cut, text = Cut(chain.first + note.prepared[0], index + 1), note.prepared[1]
             break
     if cut is None or cut.end - chain.first <= since:
@@ -89,7 +89,9 @@ def folded(
     if recalls:
         lines = transcript(conversation, cut.start, cut.end).count("\n") + 1
         text += f"\n\n[... the messages themselves left out: lines 1-{lines} of {_id(chain, cut.end)}]"
-    saved = max(0, plan.standing.removed - count(text))
+    # A second summary stands for what the first stood for, too.
+    before = fold_of(conversation.notes)
+    saved = max(0, plan.standing.removed - count(text) + (before.saved if before is not None else 0))
     return Fold(cut.start - chain.first, cut.end - chain.first, summary_message(shape, text, cut.removed), saved)
 
 
@@ -105,7 +107,7 @@ def text_of(conversation: Conversation, edits: Mapping[int, Decision], id_: str)
     """What the model asks for by an id; None where nothing in the conversation has it."""
     for decision in edits.values():
         for edit in decision:
-            if edit.id == id_:
+            if edit.id and edit.id == id_:
                 return edit.whole
     for note in conversation.notes.values():
         if note.fold is not None and _id(conversation.chain, conversation.chain.first + note.fold.end) == id_:

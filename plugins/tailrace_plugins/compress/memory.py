@@ -11,10 +11,12 @@ from tailrace.wire import jsonio
 from tailrace_plugins.compress.chain import Decision, Links
 from tailrace_plugins.compress.hidden.nouns import Inserted
 from tailrace_plugins.compress.locate import after_answers, is_models, is_users
+from tailrace_plugins.compress.offers import Form
 
 _LINK_COSTS: Final = 200
 """Bytes for a link without edits: its hash, its places in a dictionary and a set (131 where these are full)."""
 _NOTE_COSTS: Final = 300
+_LEAST_ROOM: Final = 65_536
 _EDIT_COSTS: Final = 300
 """Bytes for an edit, measured, but for its text."""
 
@@ -38,14 +40,15 @@ class Fold:
 class Note:
     """What happened in a conversation behind a message, the last of a request.
 
-    `begins`: the conversation did, with this request, and tools may be smaller and more than the client's from then on.
+    `form`: that of the client's tools, from the conversation's first request on; None where they are as they came.
     `inserted`: what its client was not shown of the answer. `adopts`: the tool that brings back what was left out is
     offered from this request on. `loads`: tools that the model has loaded in its answer. `fold`: a summary that is used
-    from this request on. `prepared`: one that a model has made of what stands up to this message, from `offset` on.
+    from this request on. `prepared`: one that a model has made of what stands up to this message, from an offset on, ""
+    where it could not.
     """
 
     inserted: Inserted | None = None
-    begins: bool = False
+    form: Form | None = None
     adopts: bool = False
     loads: tuple[str, ...] = ()
     fold: Fold | None = None
@@ -55,7 +58,7 @@ class Note:
         """Both; of what both say the later."""
         return Note(
             more.inserted or self.inserted,
-            more.begins or self.begins,
+            self.form or more.form,
             more.adopts or self.adopts,
             self.loads + tuple(name for name in more.loads if name not in self.loads),
             more.fold or self.fold,
@@ -116,9 +119,12 @@ class Known:
         if self.full or self.decision(link) is None:
             return self
         before = self.now.noted.get(link) or self.before.noted.get(link) or Note()
+        if before.inserted is not None and self.is_followed(link):
+            # Somebody went on with that answer; one that was asked for again does not change what was sent.
+            note = replace(note, inserted=None)
         made = before.with_more(note)
         size = self.now.size + note_cost(made) - (note_cost(before) if link in self.now.noted else 0)
-        if size > most_bytes // 2:
+        if size + self.before.size > most_bytes:
             return self
         return replace(self, now=replace(self.now, noted={**self.now.noted, link: made}, size=size))
 
@@ -222,11 +228,22 @@ class Memory:
         self._keep(session, known, kept)
         return kept
 
-    def note(self, session: str, link: bytes, note: Note) -> None:
-        """Keep what happened behind a message (`Known.with_note`). Of a session that is not known nothing is kept."""
+    def note(self, session: str, link: bytes, note: Note) -> bool:
+        """Keep what happened behind a message (`Known.with_note`); whether there was room. Of a session that is not
+        known nothing is kept.
+        """
         known = self.get(session)
-        if known is not None:
-            self._keep(session, known, known.with_note(link, note, self._room(known)))
+        if known is None:
+            return False
+        kept = known.with_note(link, note, self._room(known))
+        self._keep(session, known, kept)
+        return kept is not known
+
+    def has_room(self, known: Known | None) -> bool:
+        """Whether what happens in a session from here on can be kept, for a while at least."""
+        if known is None:
+            known = Known()
+        return not known.full and self._room(known) - known.size >= _LEAST_ROOM
 
     def _room(self, known: Known) -> int:
         """Bytes that a session may take."""

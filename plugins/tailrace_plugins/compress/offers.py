@@ -1,7 +1,7 @@
 """The tools that the model is offered: the client's, smaller where that is wanted, and those that the proxy answers."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Lock
@@ -28,7 +28,7 @@ class Offer:
     """The tools of one request. `tools` is None where they are the client's as they are.
 
     `hidden` are those that the proxy answers, `catalogue` what `load_tools` loads from. `before` and `after` are tokens
-    of all definitions.
+    of the definitions; where the client's are as they came, of what is added to them alone.
     """
 
     tools: Sequence[Any] | None = None
@@ -36,6 +36,8 @@ class Offer:
     catalogue: Catalogue | None = None
     before: int = 0
     after: int = 0
+    form: bool = False
+    """Whether the client's own tools are in another form than they came."""
 
     @property
     def recalls(self) -> bool:
@@ -110,15 +112,14 @@ def offer_of(
     shape: Shape,
     payload: Mapping[str, Any],
     *,
-    recall: Callable[[], bool] | None,
+    recall: bool,
     form: Form,
     definitions: Definitions,
     loaded: Sequence[str],
     count: Count,
 ) -> Offer:
-    """What a request offers. Only for conversations that are known from their beginning: tools stand first in a prompt,
-    and must be the same in every turn. `recall` is None where nothing can be asked back, and else says whether it is to
-    be offered; `loaded` names the tools that were loaded, in order.
+    """What a request offers: the client's tools in that form, those of them that are `loaded` in order, and with
+    `recall` the tool that brings back what was left out, where a client can have it (`may_offer`).
     """
     tools = payload.get("tools")
     if type(tools) is not list or not tools:
@@ -134,10 +135,10 @@ def offer_of(
         before, after, index = smaller.before, smaller.after, smaller.catalogue
         made = tools if smaller.tools is None else smaller.tools
         if index is not None:
-            wanted = [*loaded, *(name for name in chosen(payload) if name not in loaded)]
-            more = index.with_loaded(wanted)[len(made) :]
+            more = index.with_loaded(loaded)[len(made) :]
             hidden.append(index.tool)
-    if recall is not None and may_offer(shape, payload, (RECALL,)) is None and recall():
+    changed = made is not tools
+    if recall and may_offer(shape, payload, (RECALL,)) is None:
         # In front of those that are loaded one by one, so that they only grow at the end.
         mine = definition(shape, RECALL)
         made = [*made, mine]
@@ -145,9 +146,8 @@ def offer_of(
         hidden.append(RECALL)
     if made is tools:
         return Offer()
-    made = [*made, *more]
     after += total(more, count)
-    return Offer(made, tuple(hidden), index, before, after)
+    return Offer([*made, *more], tuple(hidden), index, before, after, form=changed)
 
 
 def works_on_files(payload: Mapping[str, Any]) -> bool:
@@ -156,6 +156,10 @@ def works_on_files(payload: Mapping[str, Any]) -> bool:
 
 
 def chosen(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    """The tool that the client wants called, if it names one."""
+    """The tools that the client wants called, or only allows: they must be defined."""
     choice = payload.get("tool_choice")
-    return tuple(names_of([choice])) if type(choice) is dict else ()
+    if type(choice) is not dict:
+        return ()
+    allowed = choice.get("allowed_tools", choice)
+    listed = allowed.get("tools") if type(allowed) is dict else None
+    return (*names_of([choice]), *names_of(listed if type(listed) is list else ()))

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
 from tailrace.errors import TailraceError
-from tailrace.exchange import Exchange, Outcome, Reply
+from tailrace.exchange import Exchange, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.prices import Price
-from tailrace.savings import Ledger
 from tailrace.wire.endpoints import EndpointKind, Shape
 from tailrace_plugins.compress import folding, recall, report
+from tailrace_plugins.compress.accounts import Accounts, Rounds
 from tailrace_plugins.compress.background import Summaries
 from tailrace_plugins.compress.chain import links, rough_size
 from tailrace_plugins.compress.context import may_be_cleared
@@ -23,13 +23,12 @@ from tailrace_plugins.compress.hidden.nouns import Answered, Call, Inserted
 from tailrace_plugins.compress.hidden.rounds import ask
 from tailrace_plugins.compress.locate import history, key_of, locate
 from tailrace_plugins.compress.memory import Fold, Known, Memory, Note
-from tailrace_plugins.compress.offers import Definitions, Offer, offer_of, works_on_files
-from tailrace_plugins.compress.passes import ContentsCache
+from tailrace_plugins.compress.offers import Definitions, Form, Offer, chosen, offer_of, works_on_files
+from tailrace_plugins.compress.passes import ContentsCache, could_be_cut
 from tailrace_plugins.compress.planner import Reason, adoption_pays, stays_cacheable
 from tailrace_plugins.compress.render import fold_of, rendered
-from tailrace_plugins.compress.report import Beside, Report
+from tailrace_plugins.compress.report import Report
 from tailrace_plugins.compress.settings import CompressSettings
-from tailrace_plugins.compress.tally import Tally
 from tailrace_plugins.compress.turn import Turn, read_turn, session_of
 from tailrace_plugins.compress.work import Conversation, Proposer, Work, shorter
 
@@ -43,8 +42,6 @@ _CONTENTS_BYTES: Final = 33_554_432
 _CHARS_PER_TOKEN: Final = 4
 _RECALL_TOKENS: Final = 70
 """Of that tool's definition, about."""
-_NOT_AFTER_S: Final = 1e9
-"""A session that was not answered yet has been idle for ever."""
 
 
 class CompressPlugin(Plugin[CompressSettings]):
@@ -76,7 +73,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         super().__init__(settings, services)
         slot = services.sessions.slot(self.name, Known)
         self._memory = Memory(slot, settings.session_bytes, settings.memory_bytes)
-        self._tallies = services.sessions.slot(f"{self.name}.tally", Tally)
+        self._accounts = Accounts(services)
         count: Callable[[str], int] = services.tokens.count
         self._proposer = Proposer(settings.switches, settings.min_saved_tokens, settings.max_piece_bytes, count)
         # Nothing is left out that cannot be asked for.
@@ -87,7 +84,6 @@ class CompressPlugin(Plugin[CompressSettings]):
         )
         self._summaries = Summaries(settings.history, services)
         self._contents = ContentsCache(_CONTENTS_BYTES)
-        self._ledger = Ledger()
         self._thread = ThreadPoolExecutor(1, "compress")
         self._warming = False
         self.is_warm = False
@@ -97,6 +93,9 @@ class CompressPlugin(Plugin[CompressSettings]):
         """Say what is missing: a feature that silently does less is worse than none."""
         if importlib.util.find_spec("toon_format") is None or importlib.util.find_spec("tiktoken") is None:
             _log.warning("compress: without pip install 'tailrace[compress]' tokens are estimated and tables stay JSON")
+
+        if self.settings.retrieval and not self.settings.leaves_out:
+            _log.warning("compress: retrieval is on, but nothing is left out: see long_results, test_noise, history")
 
     async def stop(self) -> None:
         """Let the thread end."""
@@ -133,8 +132,11 @@ class CompressPlugin(Plugin[CompressSettings]):
         turn = await self._read(exchange, shape, messages)
         offer = await self._offer(exchange, turn)
         conversation, told = await self._decided(exchange, turn, offer)
-        conversation, was_cached = await self._folded(exchange, call_next, turn, conversation, offer)
+        conversation = await self._folded(exchange, call_next, turn, conversation, offer)
         fold = fold_of(conversation.notes)
+        if fold is not None:
+            first = conversation.chain.first
+            told = replace(told, edits={**told.edits, **{first + at: made for at, made in fold.edits.items()}})
         is_edited = bool(conversation.edits) or any(note.inserted or note.fold for note in conversation.notes.values())
         changes: dict[str, Any] = {} if offer.tools is None else {"tools": offer.tools}
         if is_edited:
@@ -144,8 +146,8 @@ class CompressPlugin(Plugin[CompressSettings]):
             )
         for name, value in {**report.facts(told), **_facts(offer, fold)}.items():
             exchange.note(name, value)
-        rounds: list[int] = []
-        exchange.on_end(partial(self._ended, exchange, turn, told, offer, fold, was_cached, rounds))
+        rounds = Rounds()
+        exchange.on_end(partial(self._accounts.ended, exchange, turn, told, offer, fold, rounds))
         if not changes:
             exchange.stood_aside(_why_not(told))
             return await call_next(exchange)
@@ -161,33 +163,43 @@ class CompressPlugin(Plugin[CompressSettings]):
         is_long = size >= _INLINE_HISTORY_BYTES
         chain, session = await self._aside(is_long, lambda: (links(shape, messages), session_of(exchange)))
         known = self._memory.get(session)
-        tally = (self._tallies.get(session) if session else None) or Tally()
-        users = self.settings.prompts
-        return await self._aside(
-            is_long,
-            lambda: read_turn(shape, messages, chain, session, known, tally, size, is_long=is_long, users=users),
+        tally = self._accounts.of(session)
+        read = partial(
+            read_turn,
+            shape,
+            messages,
+            chain,
+            session,
+            known,
+            tally,
+            size,
+            is_long=is_long,
+            users=self.settings.prompts,
+            has_room=self._memory.has_room(known),
         )
+        return await self._aside(is_long, read)
 
     async def _offer(self, exchange: Exchange, turn: Turn) -> Offer:
         """The tools of this request. Those that were not seen before take milliseconds."""
-        settings = self.settings
-        if not turn.is_whole or (settings.definitions == "as-is" and not settings.retrieval):
+        settings, tools = self.settings, exchange.payload.get("tools")
+        form = turn.form
+        if turn.is_first and turn.session and turn.has_room:
+            form = settings.definitions
+        recalls = settings.leaves_out and settings.retrieval and self._recalls(exchange, turn)
+        if not isinstance(tools, list) or not (recalls or form != "as-is"):
             return Offer()
-        loaded = [name for _, note in sorted(turn.conversation.notes.items()) for name in note.loads]
         make = partial(
             offer_of,
             turn.conversation.shape,
             exchange.payload,
-            recall=partial(self._recalls, exchange, turn) if settings.retrieval else None,
-            form=settings.definitions if turn.began_here else "as-is",
+            recall=recalls,
+            form=form,
             definitions=self._definitions,
-            loaded=loaded,
+            loaded=[*turn.loaded, *chosen(exchange.payload)],
             count=self.services.tokens.count,
         )
+        is_new = form != "as-is" and not self._definitions.knows(turn.conversation.shape, tools)
         try:
-            tools = exchange.payload.get("tools")
-            made_smaller = settings.definitions != "as-is" and isinstance(tools, list)
-            is_new = made_smaller and not self._definitions.knows(turn.conversation.shape, tools or ())
             return await self._aside(is_new or not self.is_warm, make)
         except Exception as error:  # noqa: BLE001 - the client's own tools are there
             _log.warning("compress: the tools could not be made smaller: %s", type(error).__name__)
@@ -198,13 +210,18 @@ class CompressPlugin(Plugin[CompressSettings]):
 
         From the first request on where that is likely; later only where this very request pays for it.
         """
-        notes = turn.conversation.notes
-        if any(note.adopts for note in notes.values()) or (turn.began_here and works_on_files(exchange.payload)):
+        if turn.recalls:
             return True
+        if not (turn.is_whole and turn.has_room):
+            return False
+        if turn.is_first and works_on_files(exchange.payload):
+            return True
+        if not stays_cacheable(turn.size - shorter(turn.conversation.edits), self.settings.least_prompt_tokens):
+            return False
         most = self.settings.max_result_chars
-        cut = sum(max(0, len(piece.text) - most) for pieces in turn.new.values() for _, piece in pieces)
-        price = self._price(exchange)
-        return adoption_pays(price, turn.tally.sent_tokens, cut // _CHARS_PER_TOKEN, _RECALL_TOKENS, turn.answers)
+        cut = sum(could_be_cut(piece.text, most) for pieces in turn.new.values() for _, piece in pieces)
+        price, tokens = self._price(exchange), turn.tally.sent_tokens
+        return adoption_pays(price, tokens, cut // _CHARS_PER_TOKEN, _RECALL_TOKENS, turn.answers)
 
     async def _decided(self, exchange: Exchange, turn: Turn, offer: Offer) -> tuple[Conversation, Report]:
         """The conversation with what was decided for its new texts, and what is told of that."""
@@ -232,43 +249,53 @@ class CompressPlugin(Plugin[CompressSettings]):
         chain = before.chain
         kept = self._memory.decide(turn.session, chain, work.made, turn.known)
         edits = kept.decisions(chain)
-        adopts = offer.recalls and not any(note.adopts for note in before.notes.values())
-        begins = turn.is_first and (settings.retrieval or settings.definitions != "as-is")
-        if turn.is_whole and (adopts or begins):
-            self._memory.note(turn.session, turn.link, Note(begins=begins, adopts=adopts))
+        note = self._offered(exchange, turn, offer)
+        if note != Note():
+            self._memory.note(turn.session, turn.link, note)
         # Another request may have been first: what it decided was sent.
         why: Reason = "over-budget" if kept.full else "was-sent"
         work.refused += [why] * sum(len(made) for index, made in work.made.items() if index not in edits)
         told = Report(edits, turn.seen, sum(map(len, turn.found.values())), tuple(work.refused))
         return replace(before, edits=edits), told
 
+    def _offered(self, exchange: Exchange, turn: Turn, offer: Offer) -> Note:
+        """What later turns must know of the tools that are offered here."""
+        form: Form | None = self.settings.definitions if turn.is_first and offer.form else None
+        if form == "lazy" and offer.catalogue is None:
+            # There was nothing to gain, or the client could not have it; that stays so.
+            form = "trimmed"
+        loads = tuple(chosen(exchange.payload)) if offer.catalogue is not None else ()
+        return Note(form=form, adopts=offer.recalls and not turn.recalls, loads=loads)
+
     async def _folded(
         self, exchange: Exchange, call_next: CallNext, turn: Turn, conversation: Conversation, offer: Offer
-    ) -> tuple[Conversation, int | None]:
-        """The conversation with a summary in place of its oldest messages, if that pays now; then also the tokens that
-        the provider's cache holds of what was sent before.
-        """
+    ) -> Conversation:
+        """The conversation with a summary in place of its oldest messages, if that pays now."""
         settings = self.settings.history
-        if not settings.enabled or not turn.is_whole or folding.length(conversation) < folding.early(settings):
-            return conversation, None
+        if (
+            not settings.enabled
+            or not (turn.is_whole and turn.has_room)
+            or folding.length(conversation) < folding.early(settings)
+        ):
+            return conversation
         if settings.model is not None and (cut := folding.to_prepare(conversation, settings)) is not None:
             keep = partial(self._prepared, turn, conversation.chain.of[cut.end - 1 - conversation.chain.first], cut)
             self._summaries.prepare(turn.session, exchange, call_next, conversation, cut, keep)
-        idle_s = self.services.clock.monotonic() - turn.tally.at if turn.tally.requests else _NOT_AFTER_S
+        idle_s = turn.tally.idle_s(self.services.clock.monotonic())
         plan = folding.planned(conversation, settings, turn.tally, self._price(exchange), idle_s)
         if plan is None:
-            return conversation, None
+            return conversation
         exchange.note("history", plan.verdict.words)
         if not plan.verdict.pays:
-            return conversation, None
+            return conversation
         count = self.services.tokens.count
         make = partial(folding.folded, conversation, plan, settings, count, recalls=offer.recalls)
         fold = await self._redone(conversation, await self.in_thread(make))
-        self._memory.note(turn.session, turn.link, Note(fold=fold))
+        if not self._memory.note(turn.session, turn.link, Note(fold=fold)):
+            return conversation
         last = conversation.chain.first + len(conversation.chain.of) - 1
         notes = {**conversation.notes, last: conversation.notes.get(last, Note()).with_more(Note(fold=fold))}
-        rules = plan.standing.rules
-        return replace(conversation, notes=notes), rules.cached(turn.tally.sent_tokens) if idle_s < rules.ttl_s else 0
+        return replace(conversation, notes=notes)
 
     async def _redone(self, conversation: Conversation, fold: Fold) -> Fold:
         """The fold, with new edits of texts that referred to what it stands for."""
@@ -286,11 +313,8 @@ class CompressPlugin(Plugin[CompressSettings]):
 
     def _prepared(self, turn: Turn, link: bytes, cut: folding.Cut, text: str | None, usd: float) -> None:
         """A model has made a summary; what it cost is taken from what compression has saved."""
-        if text is not None:
-            self._memory.note(turn.session, link, Note(prepared=(cut.start - turn.conversation.chain.first, text)))
-        tally = self._tallies.get(turn.session) or turn.tally
-        self._tallies.put(turn.session, tally.spent(usd))
-        self._ledger.usd(-usd)
+        self._memory.note(turn.session, link, Note(prepared=(cut.start - turn.conversation.chain.first, text or "")))
+        self._accounts.spent(turn.session, usd)
 
     async def _rounds(
         self,
@@ -299,28 +323,31 @@ class CompressPlugin(Plugin[CompressSettings]):
         turn: Turn,
         conversation: Conversation,
         offer: Offer,
-        rounds: list[int],
+        rounds: Rounds,
     ) -> Reply:
         """Ask, and answer what the model asks the proxy for."""
-        known = [name for _, note in sorted(conversation.notes.items()) for name in note.loads]
-        loads: list[str] = []
+        known = [*turn.loaded, *chosen(asked.payload)]
+        left = recall.MOST_CHARS_IN_ALL
         text_of = partial(folding.text_of, conversation, conversation.edits)
 
         def answering(call: Call) -> Answered:
+            nonlocal left
             if offer.catalogue is not None and call.name == offer.catalogue.tool.name:
-                answered = offer.catalogue.answer(call, [*known, *loads])
-                loads.extend(offer.catalogue.names_of(answered.tools))
+                answered = offer.catalogue.answer(call, [*known, *rounds.loads])
+                rounds.loads.extend(offer.catalogue.names_of(answered.tools))
                 return answered
-            return recall.answer(call, text_of)
+            answered = recall.answer(call, text_of, min(left, recall.MOST_CHARS))
+            left -= len(answered.text)
+            return answered
 
         def keep(inserted: Inserted) -> None:
-            self._memory.note(turn.session, turn.link, Note(inserted=inserted or None, loads=tuple(loads)))
+            self._memory.note(turn.session, turn.link, Note(inserted=inserted or None, loads=tuple(rounds.loads)))
 
         def counted(number: int) -> None:
-            rounds.append(number)
+            rounds.count = number
             asked.note("recalls", number)
 
-        rounds.append(len(asked.trail.dropped))
+        rounds.start = len(asked.trail.dropped)
         return await ask(
             asked,
             call_next,
@@ -338,42 +365,6 @@ class CompressPlugin(Plugin[CompressSettings]):
         except TailraceError:
             return None
         return facts.price or self.services.prices.find(facts.provider, facts.model)
-
-    def _ended(
-        self,
-        exchange: Exchange,
-        turn: Turn,
-        told: Report,
-        offer: Offer,
-        fold: Fold | None,
-        was_cached: int | None,
-        rounds: list[int],
-        outcome: Outcome,
-    ) -> None:
-        """Tell what was saved, once it is billed."""
-        ours = [scope for scope in exchange.trail.scopes if scope.plugin == self.name]
-        if ours[-1] is not exchange.scope:
-            # Another model was asked in its place, and the bill is for that one.
-            return
-        price = self.services.prices.find(outcome.provider, outcome.model)
-        beside = Beside(offer.before - offer.after, fold.saved if fold is not None else 0, was_cached, 0.0)
-        if len(rounds) > 1:
-            mine = outcome.dropped[rounds[0] : rounds[0] + len(rounds) - 1]
-            costs = [one.cost_usd for one in mine]
-            beside = replace(beside, spent_usd=None if None in costs else sum(cost or 0.0 for cost in costs))
-        saved = report.saved(told, turn.conversation.chain, len(exchange.raw or b""), outcome, price, beside)
-        if turn.session:
-            tally = self._tallies.get(turn.session) or turn.tally
-            tally = tally.with_request(outcome, saved, self.services.clock.monotonic())
-            self._tallies.put(turn.session, tally)
-            exchange.note("session_requests", tally.requests)
-            exchange.note("session_saved_usd", tally.saved_usd)
-            exchange.note("session_billed_usd", tally.billed_usd)
-        if saved is not None and exchange.scope is not None and exchange.scope.action == "acted":
-            exchange.note("compress.saved_input_tokens", max(0, saved.tokens))
-            if saved.usd is not None:
-                exchange.note("net_usd", saved.usd)
-                exchange.note("compress.saved_usd", self._ledger.usd(saved.usd))
 
 
 def _facts(offer: Offer, fold: Fold | None) -> dict[str, int]:

@@ -19,8 +19,10 @@ RECALL: Final = Tool(
     },
 )
 MOST_ROUNDS: Final = 3
-_MOST_CHARS: Final = 20_000
+MOST_CHARS: Final = 20_000
 """Of one answer, about 5,000 tokens; the rest can be asked for by its lines."""
+MOST_CHARS_IN_ALL: Final = 60_000
+"""In one exchange, however often the model asks."""
 _RANGE: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:-|\u2013|to|,|:)\s*([0-9]{1,9})\s*|\s*([0-9]{1,9})\s*")
 
 
@@ -29,10 +31,12 @@ def id_of(link: bytes, path: Path) -> str:
     return "k" + blake2b(link + repr(path).encode(), digest_size=3).hexdigest()
 
 
-def answer(call: Call, text_of: Callable[[str], str | None]) -> Answered:
-    """The lines that a call asks for, of the text with its id; where it asks for nothing that is there, words that say
-    how to ask. `text_of` is given an id, and gives None for one that it does not know.
+def answer(call: Call, text_of: Callable[[str], str | None], most_chars: int = MOST_CHARS) -> Answered:
+    """The lines that a call asks for, of the text with its id, at most about `most_chars`; where it asks for nothing
+    that is there, words that say how to ask. `text_of` is given an id, and gives None for one that it does not know.
     """
+    if most_chars <= 0:
+        return Answered("Enough was brought back for one answer. Go on with what you have.")
     asked = _arguments(call.arguments)
     id_ = asked.get("id")
     text = text_of(id_.strip()) if isinstance(id_, str) else None
@@ -44,10 +48,12 @@ def answer(call: Call, text_of: Callable[[str], str | None]) -> Answered:
         return Answered(f"{id_} has the lines 1-{len(lines)}.")
     end = first
     size = len(lines[first - 1])
-    while end < last and size + len(lines[end]) < _MOST_CHARS:
+    while end < last and size + len(lines[end]) < most_chars:
         size += len(lines[end]) + 1
         end += 1
     told = "\n".join(lines[first - 1 : end])
+    if len(told) > most_chars:
+        told = f"{told[:most_chars]} [... {len(told) - most_chars} characters of this line left out]"
     more = f'\n[lines {end + 1}-{last} of {id_} can be asked for by "lines"]' if end < last else ""
     return Answered(f"[lines {first}-{end} of {id_}]\n{told}{more}")
 

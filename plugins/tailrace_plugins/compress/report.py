@@ -1,10 +1,10 @@
 """What is told of a request: tokens before and after, by pass, refusals, and what was saved at billed rates. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tailrace.exchange import Outcome
+from tailrace.exchange import DroppedBill, Outcome
 from tailrace.prices import Price
 from tailrace.wire.usage import Usage
 from tailrace_plugins.compress.chain import Decision, Links
@@ -73,14 +73,27 @@ class Beside:
     """What was saved or spent in a request beside the edits of texts.
 
     `tools`: tokens by which the definitions are fewer, negative where the proxy's own are added. `fold`: those that a
-    summary saves. `before`: where it is used for the first time, the tokens that the provider had in its cache before
-    it. `spent_usd`: what answers were billed that the client was not given, None where a price is not known.
+    summary saves. `carried`: those of what the model has read in earlier turns and the client does not know of;
+    `inserted`: the same, of this turn. `before`: where the provider's cached prefix was broken, the tokens that it
+    would have had in its cache. `spent_usd`: what answers were billed that the client was not given, None where a price
+    is not known.
     """
 
     tools: int = 0
     fold: int = 0
+    carried: int = 0
+    inserted: int = 0
     before: int | None = None
     spent_usd: float | None = 0.0
+
+
+def inserted_tokens(rounds: Sequence[DroppedBill], outcome: Outcome) -> int:
+    """The tokens that came into the prompt in rounds which the client does not see: the last prompt is longer by them
+    than the first.
+    """
+    if not rounds or outcome.usage is None:
+        return 0
+    return max(0, outcome.usage.input_tokens - rounds[0].usage.input_tokens)
 
 
 def saved(
@@ -101,7 +114,7 @@ def saved(
     """
     if outcome.status != 200 or outcome.state == "failed":
         return None
-    tokens = report.before - report.after + beside.tools + beside.fold
+    tokens = report.before - report.after + beside.tools + beside.fold - beside.carried - beside.inserted
     usage = outcome.usage
     if price is None or usage is None or usage.estimated or beside.spent_usd is None:
         return Saved(tokens, None)
@@ -113,13 +126,11 @@ def saved(
         less = sum(edit.before - edit.after for edit in decision)
         usd += less * (read if is_read else price.input) / 1_000_000
     in_cache = read if usage.cache_read_tokens else price.input
-    usd += beside.tools * in_cache / 1_000_000
-    if beside.before is None:
-        usd += beside.fold * in_cache / 1_000_000
-    elif beside.fold:
-        # The prefix was broken: all behind it was billed as new, and would have been read.
-        alone = cost_of_prompt(price, usage.input_tokens + beside.fold, beside.before)
-        usd += alone - cost_of_prompt(price, usage.input_tokens, usage.cache_read_tokens)
+    usd += ((beside.tools + beside.fold - beside.carried) * in_cache - beside.inserted * price.input) / 1_000_000
+    if beside.before is not None:
+        # All behind the break was billed as new, and would have been read.
+        alone = cost_of_prompt(price, usage.input_tokens + tokens, beside.before)
+        usd = alone - cost_of_prompt(price, usage.input_tokens, usage.cache_read_tokens)
     return Saved(tokens, usd - beside.spent_usd)
 
 

@@ -112,6 +112,11 @@ class CompressSettings(PluginSettings):
     """The same for all sessions together."""
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether anything is left out that could be asked for."""
+        return self.long_results or self.test_noise or self.history.enabled
+
+    @property
     def switches(self) -> Switches:
         """Which passes may act."""
         return Switches(

@@ -10,6 +10,7 @@ from tailrace.wire.session import derive_session
 from tailrace_plugins.compress.chain import Links, opening
 from tailrace_plugins.compress.locate import Found, after_answers, is_models, key_of, locate
 from tailrace_plugins.compress.memory import Known, Note, editable_from
+from tailrace_plugins.compress.offers import Form
 from tailrace_plugins.compress.tally import Tally
 from tailrace_plugins.compress.work import Conversation
 
@@ -31,6 +32,8 @@ class Turn:
     size: int
     """About how many bytes the request has; exact only up to what is looked at on the event loop."""
     is_long: bool
+    has_room: bool = True
+    """Whether more can be noted of the session."""
 
     @property
     def answers(self) -> int:
@@ -39,11 +42,9 @@ class Turn:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the conversation went through here, and more can be remembered of it: tools and summaries must
-        be the same in every turn.
-        """
-        messages, full = self.conversation.messages, self.known is not None and self.known.full
-        if not self.session or not self.conversation.chain.of or full:
+        """Whether all of the conversation went through here, as far as it is known."""
+        messages = self.conversation.messages
+        if not self.session or not self.conversation.chain.of:
             return False
         answered = after_answers(messages)
         while answered and is_models(messages[answered - 1]):
@@ -57,11 +58,21 @@ class Turn:
         return not any(map(is_models, self.conversation.messages))
 
     @property
-    def began_here(self) -> bool:
-        """Whether the conversation's first request went through here: what stands before all messages can be other than
-        the client's, and the same in every turn.
+    def form(self) -> Form:
+        """The form of the client's tools, as it was decided in the conversation's first request: they stand before all
+        messages, and stay the same whatever becomes of those.
         """
-        return self.is_first or any(note.begins for note in self.conversation.notes.values())
+        return next((note.form for _, note in sorted(self.conversation.notes.items()) if note.form), "as-is")
+
+    @property
+    def recalls(self) -> bool:
+        """Whether the tool that brings back what was left out was offered before."""
+        return any(note.adopts for note in self.conversation.notes.values())
+
+    @property
+    def loaded(self) -> list[str]:
+        """The tools that were loaded, in order."""
+        return [name for _, note in sorted(self.conversation.notes.items()) for name in note.loads]
 
     @property
     def link(self) -> bytes:
@@ -85,6 +96,7 @@ def read_turn(
     *,
     is_long: bool,
     users: bool,
+    has_room: bool = True,
 ) -> Turn:
     """What is known of a request; with `users` what a user says may be edited, too. Linear in its size."""
     seen = known.so_far(chain) if known is not None else chain.first
@@ -92,7 +104,8 @@ def read_turn(
     edits = known.decisions(chain) if known is not None else {}
     found = locate(shape, messages, seen, users=users)
     conversation = Conversation(shape, messages, chain, edits, notes)
-    return Turn(session, conversation, known, tally, seen, editable_from(known, chain, messages), found, size, is_long)
+    start = editable_from(known, chain, messages)
+    return Turn(session, conversation, known, tally, seen, start, found, size, is_long, has_room)
 
 
 def session_of(exchange: Exchange) -> str:

@@ -137,7 +137,8 @@ class Work:
         for index, pieces in self.found.items():
             if context is not None and any(len(piece.text) >= SHORTEST for _, piece in pieces):
                 sent = rendered(shape, self.conversation.messages[:index], chain, edits, self.conversation.notes)
-                for message in sent[heard:]:
+                # What stands before the conversation may change from turn to turn.
+                for message in sent[max(heard, chain.first) :]:
                     context.hear(message)
                 heard = len(sent)
             made: list[Edit] = []

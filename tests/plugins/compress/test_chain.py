@@ -92,7 +92,7 @@ def test_the_opening_is_the_same_wherever_the_marks_are():
     }
     assert opening(marked, "messages") == opening(bare, "messages")
     assert opening({"system": "s", "messages": "odd"}, "messages") == {"messages": "odd"}
-    assert opening({"tools": 3, "messages": [1]}, "messages") == {"messages": None}
+    assert opening({"tools": 3, "messages": [1]}, "messages") == {"messages": [None]}
     clock = {**bare, "system": "It is now 12:01.", "tools": []}
     assert opening(clock, "messages") == opening(bare, "messages"), "clocks and new tools make no new session"
 

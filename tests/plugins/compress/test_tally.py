@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,11 +15,17 @@ from tailrace_plugins.compress.tally import Tally
 ENDED = Outcome("complete", 200, 1.0, usage=Usage(5_000, 10), cost_usd=0.02)
 
 
+BEFORE = Tally(
+    requests=3, sent_tokens=5_000, alone_tokens=5_300, at=10.0, saved_tokens=300, saved_usd=0.001, billed_usd=0.02
+)
+
+
 def test_requests_add_up():
-    one = Tally().with_request(ENDED, Saved(300, 0.001), 10.0)
-    assert one == Tally(1, 5_000, 10.0, 300, 0.001, 0.02)
-    two = one.with_request(replace(ENDED, usage=Usage(6_000, 10)), Saved(-100, -0.004), 12.0)
+    one = Tally().with_request(ENDED, Saved(300, 0.001), 0, 10.0)
+    assert one == replace(BEFORE, requests=1)
+    two = one.with_request(replace(ENDED, usage=Usage(6_000, 10)), Saved(-100, -0.004), 250, 12.0)
     assert (two.requests, two.sent_tokens, two.at, two.saved_tokens) == (2, 6_000, 12.0, 200)
+    assert (two.alone_tokens, two.carried_tokens) == (5_900, 250)
     assert two.saved_usd == pytest.approx(-0.003), "negative where it cost more"
     assert two.billed_usd == pytest.approx(0.04)
 
@@ -31,14 +38,20 @@ def test_requests_add_up():
     ],
 )
 def test_what_is_not_known_changes_no_sum(outcome, saved):
-    before = Tally(3, 5_000, 10.0, 300, 0.001, 0.02)
-    assert before.with_request(outcome, saved, 11.0) == replace(before, requests=4, at=11.0)
+    after = BEFORE.with_request(outcome, saved, 0, 11.0)
+    assert after == replace(BEFORE, requests=4, at=11.0, alone_tokens=5_000)
 
 
 def test_what_is_bought_beside_is_billed_and_not_saved():
-    spent = Tally(1, 5_000, 10.0, 300, 0.001, 0.02).spent(0.005)
+    spent = BEFORE.spent(0.005)
     assert (spent.saved_usd, spent.billed_usd) == pytest.approx((-0.004, 0.025))
-    assert (spent.requests, spent.saved_tokens, spent.at) == (1, 300, 10.0)
+    assert replace(spent, saved_usd=0.001, billed_usd=0.02) == BEFORE
+
+
+def test_what_a_provider_would_have_without_it():
+    assert Tally().idle_s(1e9) == float("inf") and Tally().cached_alone(0.0) == 0
+    assert (BEFORE.idle_s(12.5), BEFORE.cached_alone(12.5)) == (2.5, 5_248)
+    assert (BEFORE.cached_alone(309.0), BEFORE.cached_alone(310.0)) == (5_248, 0)
 
 
 BASH = {"type": "function", "function": {"name": "bash", "parameters": {"type": "object"}}}
@@ -61,7 +74,9 @@ def answer(tokens, text="Done.", call=None, cached=0):
     usage = {"prompt_tokens": tokens, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": cached}}
     finish = "tool_calls" if call is not None else "stop"
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    return whole({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage})
+    return whole(
+        {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    )
 
 
 def ledger():
@@ -71,7 +86,7 @@ def ledger():
     chain = [made, Priced(Priced.Settings(), services)]
     call = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": '{"command":"make"}'}}
     log = "\n".join(f"step {number} of many" for number in range(400))
-    first = [{"role": "user", "content": "Build it."}]
+    first = [{"role": "system", "content": "Careful. " * 800}, {"role": "user", "content": "Build it."}]
     second = [
         *first,
         {"role": "assistant", "content": None, "tool_calls": [call]},
@@ -102,7 +117,6 @@ async def test_a_sessions_ledger():
     assert one["net_usd"] == one["session_saved_usd"] < 0, "the tool itself costs"
     assert one["compress.saved_usd"] == 0.0
     two = await ask(second, answer(3_000, cached=1_920))
-    print(one, two)
     assert two["session_requests"] == 2 and two["net_usd"] > 0.003
     assert two["session_saved_usd"] == pytest.approx(one["net_usd"] + two["net_usd"])
     assert two["compress.saved_usd"] == pytest.approx(two["session_saved_usd"]), "what was owed is taken from it first"
@@ -126,3 +140,21 @@ async def test_a_round_that_cost_more_than_was_saved_is_a_loss():
     assert more["session_requests"] == 5
     assert min(told) >= 0.0 and sum(told) == 0.0, "not before the loss is made up for"
     assert more["session_saved_usd"] < -0.2
+
+
+async def test_what_was_brought_back_saves_nothing():
+    """All that was left out stands there again, as the answer to a call: more is sent than the client has."""
+    ask, first, second = ledger()
+    await ask(first, answer(2_000))
+
+    async def model(upstream, asked):
+        if len(upstream.got) > 1:
+            return await answer(4_200, cached=3_968)(upstream, asked)
+        mark = re.search(r"lines [0-9]+-[0-9]+ of (k[0-9a-f]{6})", asked.payload["messages"][-1]["content"])
+        function = {"name": "tailrace_recall", "arguments": f'{{"id":"{mark[1]}"}}'}
+        return await answer(2_200, call={"id": "r1", "type": "function", "function": function})(upstream, asked)
+
+    await ask(second, model)
+    third = [*second, {"role": "assistant", "content": "Done."}, {"role": "user", "content": "Thanks."}]
+    facts = await ask(third, answer(4_300, cached=3_968))
+    assert facts["compress.saved_input_tokens"] == 0 and facts["net_usd"] <= 0

@@ -52,7 +52,11 @@ _Dollars: Final = click.FloatRange(min=0)
 @click.option("--min-cached", default=1_024, show_default=True, type=click.IntRange(0), help="Least tokens it keeps.")
 @click.option("--model", default="gpt-4o", show_default=True, help="The model whose tokens are counted.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the plugin (history.limit=40), as often as needed."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the plugin (history.limit=40), as often as needed.",
 )
 @click.option("--all", "all_passes", is_flag=True, help="All passes on, those that leave something out, too.")
 @click.option("--json", "only_json", is_flag=True, help="Print the JSON line only.")

@@ -37,6 +37,8 @@ class Request:
     label: str
     refused: Counter[str] = field(default_factory=Counter)
     """Why it left texts as they were, by reason."""
+    tools: tuple[int, int] = (0, 0)
+    """Tokens of the tool definitions as they came and as they were sent; zeros where they were not changed."""
     rounds: int = 0
     """How often the model had to ask the proxy for what was left out; `after` has all of it."""
 
@@ -93,6 +95,7 @@ async def replay(
                 str(result.action),
                 result.label,
                 _counts(result.facts.get("refused")),
+                (_number(result.facts.get("tools_before")), _number(result.facts.get("tools_after"))),
                 asking.rounds,
             )
         )
@@ -214,6 +217,10 @@ def _counts(told: Any) -> Counter[str]:
         if number.isdecimal():
             counts[name] += int(number)
     return counts
+
+
+def _number(told: Any) -> int:
+    return told if isinstance(told, int) else 0
 
 
 def _completion(model: str, answer: Message, usage: Usage) -> Mapping[str, Any]:

@@ -61,6 +61,7 @@ class Report:
     kept: Kept
     rounds: int
     folded: int
+    tools: tuple[int, int]
     p50_ms: float
     p99_ms: float
     note: str = ""
@@ -108,6 +109,7 @@ def report(file: str, replayed: Sequence[Replayed], price: Price, note: str = ""
         kept,
         sum(request.rounds for request in requests),
         sum(one.folds > 0 for one in replayed),
+        (sum(request.tools[0] for request in requests), sum(request.tools[1] for request in requests)),
         _at(times, 0.5),
         _at(times, 0.99),
         note,
@@ -197,6 +199,8 @@ def _caption(report: Report) -> str:
         f" ({report.kept.asked:,} in {report.rounds:,} rounds, which are billed)",
         f"the plugin's own time: p50 {report.p50_ms:.3f} ms, p99 {report.p99_ms:.3f} ms",
     ]
+    if report.tools[0] or report.tools[1]:
+        told.append(f"tool definitions, in all requests: {report.tools[0]:,} tokens, sent as {report.tools[1]:,}")
     if report.folded:
         told.append(f"summaries: used in {report.folded:,} conversations")
     if report.kept.lost:

@@ -1,6 +1,7 @@
 """Passes: each makes one text smaller and changes no data. Pure; see `pipeline.compress` for the promises."""
 
 from tailrace_plugins.compress.passes.equal import decodes_equal
+from tailrace_plugins.compress.passes.long_results import could_be_cut
 from tailrace_plugins.compress.passes.nouns import LOSSY, PASSES, Count, Piece, Result, Switches
 from tailrace_plugins.compress.passes.pipeline import compress
 from tailrace_plugins.compress.passes.repeats import ContentsCache, Earlier, contents
@@ -16,5 +17,6 @@ __all__ = [
     "Switches",
     "compress",
     "contents",
+    "could_be_cut",
     "decodes_equal",
 ]

@@ -51,6 +51,13 @@ def cut(lines: Sequence[str], arguments: str, most: int, out: Sequence[bool]) ->
     return [not kept for kept in keep]
 
 
+def could_be_cut(text: str, most: int) -> int:
+    """About how many characters could be left out of a text: none of JSON, nor where a line is too long."""
+    if len(text) <= most or text.lstrip()[:1] in ("{", "[") or max(map(len, text.split("\n"))) > _LONGEST_LINE:
+        return 0
+    return len(text) - most
+
+
 def _fill(keep: list[bool], costs: Sequence[int], order: range, size: int) -> int:
     """Keep lines in this order up to a size; what is left of it."""
     for index in order:

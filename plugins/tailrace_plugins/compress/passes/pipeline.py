@@ -22,7 +22,7 @@ from tailrace_plugins.compress.passes.marks import marked
 from tailrace_plugins.compress.passes.nouns import LOSSY, PASSES, Count, Piece, Result, Switches
 from tailrace_plugins.compress.passes.repeats import Earlier
 from tailrace_plugins.compress.passes.screen import has_controls
-from tailrace_plugins.compress.passes.verbatim import Freedom, freedom, is_search
+from tailrace_plugins.compress.passes.verbatim import Freedom, freedom, is_list_of_files, is_search
 
 _SHORTEST: Final = 16
 """Characters of a text that is worth a look."""
@@ -55,7 +55,9 @@ def compress(piece: Piece, switches: Switches, count: Count, earlier: Sequence[E
         table_too = switches.tabular and piece.role == "tool" and len(text) <= switches.max_tabular_chars
         text, tokens, more = _json(text, document, switches, count, tokens, table_too=table_too)
         done += more
-    if piece.role == "tool" and earlier and switches.repeats and (made := repeats.apply(text, earlier)) is not None:
+    # Under a heading a line means nothing without it: there all of the text is referred to, or nothing.
+    refer = repeats.apply_whole if {"headings", "paths"}.intersection(done) else repeats.apply
+    if piece.role == "tool" and earlier and switches.repeats and (made := refer(text, earlier)) is not None:
         tokens = count(text) if tokens < 0 else tokens
         if (fewer := count(made)) < tokens:
             text, tokens = made, fewer
@@ -88,7 +90,7 @@ def _plain(piece: Piece, switches: Switches, free: Freedom) -> tuple[str, list[s
         ("whitespace", switches.whitespace and is_data, whitespace.apply),
         ("listing", switches.listing, listing.apply),
         ("headings", switches.headings and searched, headings.apply),
-        ("paths", switches.paths and from_tool, paths.apply),
+        ("paths", switches.paths and from_tool and is_list_of_files(piece.tool, piece.arguments, text), paths.apply),
     ):
         if wanted and (made := make(text)) is not None:
             text = made

@@ -29,8 +29,10 @@ _MOST_PLACES: Final = 6
 _MOST_STEPS: Final = 200_000
 """Lines compared for one text: 20 ms."""
 _MARK: Final = re.compile(
-    r"\[\.\.\. ([1-9][0-9]{0,8}) lines: the same as lines ([1-9][0-9]{0,8})-([1-9][0-9]{0,8}) of (.+) above \.\.\.\]"
+    r"\[\.\.\. ([1-9][0-9]{0,8}) lines: the same as (the lines numbered|lines) ([0-9]{1,9})-([0-9]{1,9}) of (.+) above"
+    r" \.\.\.\]"
 )
+_NUMBERED_LINES: Final = "the lines numbered"
 _WHOLE: Final = re.compile(r"\[the same as (.+) above\]")
 
 
@@ -103,41 +105,47 @@ def apply(text: str, earlier: Sequence[Earlier]) -> str | None:
     `undo` gives the text back, with the same `earlier`; that is tried before it is believed. A text that holds such
     marks itself is left alone. About linear in the size of all texts.
     """
-    if "[... " in text and _MARK.search(text) or _WHOLE.fullmatch(text):
+    lines = text.split("\n")
+    if any(map(_is_mark, lines)) or _WHOLE.fullmatch(text):
         return None
-    if len(text) >= _LEAST_WHOLE:
-        for other in reversed(earlier):
-            if other.text == text:
-                return f"[the same as {other.place} above]"
+    if (whole := apply_whole(text, earlier)) is not None:
+        return whole
     if len(text) < _LEAST_CHARS:
         return None
-    lines = text.split("\n")
     made: list[str] = []
     index = 0
     for run in _runs(contents(text), earlier):
-        first, last = run.at + 2, run.at + run.length - 1
-        place = earlier[run.other].place
         made += lines[index : run.start + 1]
-        made.append(f"[... {run.length - 2} lines: the same as lines {first}-{last} of {place} above ...]")
+        made.append(_mark(run, earlier[run.other]))
         index = run.start + run.length - 1
-    whole = "\n".join(made + lines[index:])
-    return whole if made and undo(whole, earlier) == text else None
+    text_made = "\n".join(made + lines[index:])
+    return text_made if made and undo(text_made, earlier) == text else None
+
+
+def apply_whole(text: str, earlier: Sequence[Earlier]) -> str | None:
+    """A reference in the place of the whole text, where all of it stands above; else None."""
+    if len(text) < _LEAST_WHOLE or _WHOLE.fullmatch(text):
+        return None
+    for other in reversed(earlier):
+        if other.text == text:
+            return f"[the same as {other.place} above]"
+    return None
 
 
 def undo(text: str, earlier: Sequence[Earlier]) -> str | None:
     """The text that `apply` was given; None where a reference leads nowhere."""
-    by_place = {other.place: other.text for other in earlier}
+    by_place = {other.place: other for other in earlier}
     if whole := _WHOLE.fullmatch(text):
-        return by_place.get(whole[1])
+        return by_place[whole[1]].text if whole[1] in by_place else None
     given = text.split("\n")
     lines: list[str] = []
     for line, following in zip(given, [*given[1:], ""], strict=True):
-        mark = _MARK.fullmatch(line)
+        mark = _MARK.fullmatch(line) if _is_mark(line) else None
         if mark is None:
             lines.append(line)
             continue
-        other, count = by_place.get(mark[4]), int(mark[1])
-        found = contents(other)[int(mark[2]) - 1 : int(mark[3])] if other is not None else []
+        other, count = by_place.get(mark[5]), int(mark[1])
+        found = _named(other, mark[2], int(mark[3]), int(mark[4])) if other is not None else []
         if not lines or len(found) != count:
             return None
         before, after = _NUMBERED.fullmatch(lines[-1]), _NUMBERED.fullmatch(following)
@@ -146,6 +154,42 @@ def undo(text: str, earlier: Sequence[Earlier]) -> str | None:
             found = [f"{start + offset:>{width}}{before[2]}{one}" for offset, one in enumerate(found, 1)]
         lines += found
     return "\n".join(lines)
+
+
+def _is_mark(line: str) -> bool:
+    return line.startswith("[... ") and line.endswith(" above ...]")
+
+
+def _mark(run: _Run, other: Earlier) -> str:
+    """A reference to the inner lines of a run: by the numbers that they show, where they show any."""
+    first, last = run.at + 2, run.at + run.length - 1
+    kind = "lines"
+    shown = other.text.split("\n")[first - 1 : last]
+    head, end = _NUMBERED.fullmatch(shown[0]), _NUMBERED.fullmatch(shown[-1])
+    said = other.lines()[first - 1 : last]
+    if (
+        said[0] != shown[0]
+        and head
+        and end
+        and int(end[1]) - int(head[1]) == last - first
+        and _named(other, _NUMBERED_LINES, int(head[1]), int(end[1])) == said
+    ):
+        kind, first, last = _NUMBERED_LINES, int(head[1]), int(end[1])
+    return f"[... {run.length - 2} lines: the same as {kind} {first}-{last} of {other.place} above ...]"
+
+
+def _named(other: Earlier, kind: str, first: int, last: int) -> list[str]:
+    """The lines that a reference names, without their numbers: counted from 1, or by the numbers that they show."""
+    lines = other.lines()
+    if kind == _NUMBERED_LINES:
+        start = next((at for at, line in enumerate(other.text.split("\n")) if _shows(line, first)), -1)
+        return lines[start : start + last - first + 1] if start >= 0 else []
+    return lines[first - 1 : last] if first >= 1 else []
+
+
+def _shows(line: str, number: int) -> bool:
+    found = _NUMBERED.fullmatch(line)
+    return found is not None and int(found[1]) == number
 
 
 def _runs(said: list[str], earlier: Sequence[Earlier]) -> Iterator[_Run]:

@@ -33,7 +33,16 @@ _FILE_VALUE: Final = re.compile(
     r'|rb|php|cs|cpp|[ch]|sh|sql|env|tf|vue|svelte|css|scss)["\s\\]',
     re.IGNORECASE,
 )
-_SEARCH: Final = re.compile(r"grep|(?<![A-Za-z])(?:rg|ag|ack|search|find)(?![A-Za-z])", re.IGNORECASE)
+_SEARCH: Final = re.compile(r"grep|search|find|glob", re.IGNORECASE)
+_SEARCH_RUN: Final = re.compile(r"(?:^|[\s;&|(\"'`])(?:git grep|[ef]?grep|rg|ag|ack|find)\s", re.IGNORECASE)
+_LIST: Final = re.compile(r"grep|search|find|glob|list|tree|ls\b|dir\b", re.IGNORECASE)
+_LIST_RUN: Final = re.compile(
+    r"(?:^|[\s;&|(\"'`])(?:git (?:ls-files|grep|diff --name-only|status)|[ef]?grep|rg|fd|find|ls|tree)(?:\s|\"|$)",
+    re.IGNORECASE,
+)
+_OF_FOLDER: Final = re.compile(
+    r"[^\n]{0,120}(?:files and directories|directory (?:listing|tree|structure))", re.IGNORECASE
+)
 _MOST_ARGUMENTS: Final = 65_536
 """Characters of arguments that are looked at; a longer call writes something."""
 
@@ -55,5 +64,15 @@ def freedom(tool: str, arguments: str) -> Freedom:
 
 
 def is_search(tool: str, arguments: str) -> bool:
-    """Whether a call may have searched files, by its tool's name or what it is told to run."""
-    return _SEARCH.search(tool) is not None or _SEARCH.search(arguments[:_MOST_ARGUMENTS]) is not None
+    """Whether a call has searched files, by its tool's name or the command that it runs."""
+    return _SEARCH.search(tool) is not None or _runs(_SEARCH_RUN, arguments)
+
+
+def is_list_of_files(tool: str, arguments: str, text: str) -> bool:
+    """Whether a result is a list of files, by the call or by how the text begins: a file's own text may be one, too."""
+    return _LIST.search(tool) is not None or _runs(_LIST_RUN, arguments) or _OF_FOLDER.match(text) is not None
+
+
+def _runs(command: re.Pattern[str], arguments: str) -> bool:
+    looked_at = arguments[:_MOST_ARGUMENTS]
+    return _COMMAND_KEY.search(looked_at) is not None and command.search(looked_at) is not None

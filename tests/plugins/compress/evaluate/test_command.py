@@ -141,7 +141,12 @@ def test_settings_are_taken(given):
 
 @pytest.mark.parametrize(
     ("setting", "told"),
-    [("tabular", "not KEY=VALUE"), ("tabularr=1", "tabularr"), ("max_result_chars=5", "max_result_chars"), ("history.limi=5", "history.limi")],
+    [
+        ("tabular", "not KEY=VALUE"),
+        ("tabularr=1", "tabularr"),
+        ("max_result_chars=5", "max_result_chars"),
+        ("history.limi=5", "history.limi"),
+    ],
 )
 def test_bad_settings_are_named(given, setting, told):
     result = run(*given(row()), "--set", setting)

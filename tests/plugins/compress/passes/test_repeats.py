@@ -119,3 +119,29 @@ def test_the_work_is_bounded() -> None:
     repeats.apply("\n".join([line] * 4_000) + "\nend", earlier)
     one = time.process_time() - began
     assert one < 5
+
+
+def test_lines_that_show_numbers_are_named_by_them() -> None:
+    before = Earlier("result 1 (view)", f"the result of `cat -n`:\n{numbered(FILE, 100)}")
+    text = f"a part of it:\n{numbered(FILE[10:35], 110)}\nend"
+    made = repeats.apply(text, [before])
+    assert made is not None
+    assert "the same as the lines numbered 111-133 of result 1 (view) above" in made
+    assert repeats.undo(made, [before]) == text
+
+
+def test_numbers_that_are_shown_twice_are_not_used() -> None:
+    other = [f"another line of text {at} that is as long" for at in range(1, 41)]
+    before = Earlier("result 1 (run)", f"{numbered(other)}\n{numbered(FILE)}")
+    text = f"{numbered(FILE)}\nend"
+    made = repeats.apply(text, [before])
+    assert made is not None
+    assert "the same as lines 42-79 of" in made
+    assert repeats.undo(made, [before]) == text
+
+
+def test_many_beginnings_of_marks_in_one_line_cost_nothing() -> None:
+    text = "[... 1 lines: the same as lines 1-1 of " * 5_000 + "\n" + "q" * 300
+    began = time.process_time()
+    repeats.apply(text, [READ])
+    assert time.process_time() - began < 1

@@ -1,5 +1,6 @@
 import pytest
 
+from tailrace_plugins.compress.passes import verbatim
 from tailrace_plugins.compress.passes.verbatim import freedom
 
 
@@ -62,3 +63,28 @@ def test_data_may_be_spelled_otherwise(tool, arguments):
 
 def test_long_arguments_take_no_time():
     assert freedom("save", '{"text":"' + "a" * 5_000_000 + '"}') == "all"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "search", "listing"),
+    [
+        ("grep", '{"pattern": "x"}', True, True),
+        ("Glob", '{"pattern": "*.py"}', True, True),
+        ("bash", '{"command": "cd /src && grep -rn x ."}', True, True),
+        ("bash", '{"command": "find . -name x"}', True, True),
+        ("bash", '{"command": "git ls-files"}', False, True),
+        ("bash", '{"command": "ls"}', False, True),
+        ("bash", '{"command": "cat search/results.txt"}', False, False),
+        ("read_file", '{"path": "search/find.txt"}', False, False),
+        ("bash", '{"command": "cat MANIFEST"}', False, False),
+        ("list_directory", '{"path": "."}', False, True),
+    ],
+)
+def test_what_searches_and_what_lists_files(tool, arguments, search, listing):
+    assert verbatim.is_search(tool, arguments) is search
+    assert verbatim.is_list_of_files(tool, arguments, "a/b\na/c") is listing
+
+
+def test_a_view_of_a_folder_says_so_itself():
+    text = "Here's the files and directories up to 2 levels deep in /src:\n/src/a\n/src/b"
+    assert verbatim.is_list_of_files("editor", '{"command": "view", "path": "/src"}', text)
