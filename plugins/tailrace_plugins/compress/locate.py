@@ -34,6 +34,7 @@ _OBSERVED: Final = re.compile(
     r"|\[File: [^\n]{1,300} \([0-9]+ lines total\)\])",  # SWE-agent
     re.IGNORECASE,
 )
+_HEAD_CHARS: Final = 400
 _LEADING: Final = ("system", "developer")
 _SAID_BY_MODEL: Final = ("reasoning", "compaction", "item_reference")
 
@@ -168,7 +169,7 @@ def tool_results(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str
                 yield from _parts(block.get("content"), (position,), _CHAT_TEXTS, call, piece)
     if role == "user":
         for id_, path, piece in _parts(message.get("content"), (), _USERS_TEXTS, "", Piece("tool", "")):
-            if _OBSERVED.match(piece.text):
+            if _OBSERVED.match(piece.text, 0, _HEAD_CHARS):
                 yield id_, path, piece
 
 

@@ -13,6 +13,7 @@ from tailrace.errors import TailraceError
 from tailrace.exchange import Exchange, Reply
 from tailrace.plugin import CallNext, Plugin, PluginSettings, Services
 from tailrace.prices import Price
+from tailrace.wire import jsonio
 from tailrace.wire.endpoints import EndpointKind, Shape
 from tailrace_plugins.compress import folding, recall, report
 from tailrace_plugins.compress.accounts import Accounts, Rounds
@@ -328,6 +329,12 @@ class CompressPlugin(Plugin[CompressSettings]):
         """Ask, and answer what the model asks the proxy for."""
         known = [*turn.loaded, *chosen(asked.payload)]
         left = recall.MOST_CHARS_IN_ALL
+        brought = [
+            jsonio.dumps(part)
+            for note in conversation.notes.values()
+            if note.inserted is not None
+            for part in (*note.inserted.turns, *note.inserted.results)
+        ]
         text_of = partial(folding.text_of, conversation, conversation.edits)
 
         def answering(call: Call) -> Answered:
@@ -337,6 +344,9 @@ class CompressPlugin(Plugin[CompressSettings]):
                 rounds.loads.extend(offer.catalogue.names_of(answered.tools))
                 return answered
             answered = recall.answer(call, text_of, min(left, recall.MOST_CHARS))
+            if recall.is_there(answered, brought):
+                answered = recall.THERE
+            brought.append(answered.text.encode())
             left -= len(answered.text)
             return answered
 

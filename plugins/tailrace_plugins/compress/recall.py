@@ -1,7 +1,7 @@
 """The tool by which the model gets back what was left out. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ RECALL: Final = Tool(
     },
 )
 MOST_ROUNDS: Final = 3
+THERE: Final = Answered("These lines were brought back above already.")
 MOST_CHARS: Final = 20_000
 """Of one answer, about 5,000 tokens; the rest can be asked for by its lines."""
 MOST_CHARS_IN_ALL: Final = 60_000
@@ -56,6 +57,12 @@ def answer(call: Call, text_of: Callable[[str], str | None], most_chars: int = M
         told = f"{told[:most_chars]} [... {len(told) - most_chars} characters of this line left out]"
     more = f'\n[lines {end + 1}-{last} of {id_} can be asked for by "lines"]' if end < last else ""
     return Answered(f"[lines {first}-{end} of {id_}]\n{told}{more}")
+
+
+def is_there(answered: Answered, brought: Iterable[bytes]) -> bool:
+    """Whether the same lines were brought back before: `brought` are the results of earlier calls, as JSON."""
+    head = answered.text.partition("\n")[0]
+    return head.startswith("[lines ") and any(head.encode() in one for one in brought)
 
 
 def _arguments(arguments: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from tailrace_plugins.compress.definitions.sentences import Sentence, cut, sente
 
 _COMMON: Final = 3
 """Tools that say the same sentence, for it to tell none from another."""
+_LONG_BLANK: Final = re.compile(r"\s{65,}")
 _MOST_READ: Final = 30_000
 """Characters of a description that is looked at."""
 _MOST_EXAMPLES: Final = 50
@@ -75,6 +76,8 @@ def common_sentences(descriptions: Sequence[str]) -> frozenset[str]:
 
 def tidy(text: str) -> str:
     """The text without Markdown's bold and rulers, repeated blanks and empty lines. Literals and code stay."""
+    # Nobody writes so; the patterns that look for indents and ends would take the square of its length.
+    text = _LONG_BLANK.sub(" ", text)
     parts = _FENCED.split(inspect.cleandoc(text) if "\n" in text and "\t" not in text else text.strip())
     for at in range(0, len(parts), 2):
         lines = [line.rstrip(" \t") for line in _RULER.sub("", parts[at]).split("\n")]

@@ -57,12 +57,13 @@ def compress(piece: Piece, switches: Switches, count: Count, earlier: Sequence[E
         done += more
     # Under a heading a line means nothing without it: there all of the text is referred to, or nothing.
     refer = repeats.apply_whole if {"headings", "paths"}.intersection(done) else repeats.apply
+    # What the model can ask for refers to nothing: what stands above may be gone by then.
+    whole = text
     if piece.role == "tool" and earlier and switches.repeats and (made := refer(text, earlier)) is not None:
         tokens = count(text) if tokens < 0 else tokens
         if (fewer := count(made)) < tokens:
             text, tokens = made, fewer
             done.append("repeats")
-    whole = text
     if document is None and _may_leave_out(piece, free):
         text, left_out = _left_out(text, piece, switches)
         tokens = -1 if left_out else tokens
@@ -104,7 +105,7 @@ def _left_out(text: str, piece: Piece, switches: Switches) -> tuple[str, list[st
     cut = [False] * len(lines)
     if switches.long_results:
         cut = long_results.cut(lines, piece.arguments, switches.max_result_chars, fine)
-    made = marked(lines, fine, cut, piece.id)
+    made = marked(lines, fine, cut, piece.id, repeats.stands_for)
     names = [name for name, flags in (("test_noise", fine), ("long_results", cut)) if any(flags)]
     return (made, names) if len(made) < len(text) else (text, [])
 

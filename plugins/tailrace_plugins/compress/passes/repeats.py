@@ -156,6 +156,12 @@ def undo(text: str, earlier: Sequence[Earlier]) -> str | None:
     return "\n".join(lines)
 
 
+def stands_for(line: str) -> int:
+    """How many lines a line of a text with references stands for."""
+    mark = _MARK.fullmatch(line) if _is_mark(line) else None
+    return int(mark[1]) if mark is not None else 1
+
+
 def _is_mark(line: str) -> bool:
     return line.startswith("[... ") and line.endswith(" above ...]")
 

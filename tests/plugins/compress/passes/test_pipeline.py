@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace_plugins.compress.passes import LOSSY, PASSES, Piece, Result, Switches, compress, decodes_equal
+from tailrace_plugins.compress.passes import LOSSY, PASSES, Earlier, Piece, Result, Switches, compress, decodes_equal
 
 ROWS = [{"id": number, "name": f"user {number}"} for number in range(5)]
 LOG = "\x1b[32mstart\x1b[0m\n" + "waiting for it\n" * 5 + "end"
@@ -196,3 +197,31 @@ def test_a_long_table_stays_json() -> None:
     result = made(text)
     assert result is not None
     assert result.passes == ("minify",)
+
+
+def test_what_can_be_asked_for_refers_to_nothing_above():
+    first = "\n".join(f"line {at}: the value that stands here is {at * 7}" for at in range(60))
+    text = f"{first}\n" + "\n".join(f"row {at}: something else that is long enough" for at in range(200))
+    piece = Piece("tool", text, tool="bash", arguments='{"command": "cat log"}', id="k1")
+    made = compress(piece, replace(EVERYTHING, max_result_chars=2_000), len, [Earlier("result 1 (bash)", first)])
+    assert made is not None and made.passes == ("repeats", "long_results")
+    assert made.whole == text
+    lines = text.split("\n")
+    shown = made.text.split("\n")
+    for at, line in enumerate(shown):
+        if found := re.search(r"left out: lines (\d+)-(\d+) of k1\]", line):
+            # The neighbours of a mark are the neighbours of what it stands for.
+            assert shown[at + 1] == lines[int(found[2])]
+            assert shown[at - 1] in (lines[int(found[1]) - 2], shown[at - 1] if "same as" in shown[at - 1] else "")
+
+
+def test_blanks_without_end_cost_nothing():
+    from tailrace_plugins.compress.definitions import shortened
+
+    tools = [
+        {"type": "function", "function": {"name": f"t{at}", "description": "a" + " \n" * 14_000 + "b"}}
+        for at in range(4)
+    ]
+    began = time.process_time()
+    shortened("chat", tools, 200)
+    assert time.process_time() - began < 2
