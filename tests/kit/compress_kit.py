@@ -47,7 +47,7 @@ def lent(**more: Any) -> Services:
 
 def compressor(settings: Mapping[str, Any] | None = None, services: Services | None = None) -> CompressPlugin:
     """A plugin for short prompts; how long they have to be is a test of its own."""
-    given = {"least_prompt_tokens": 0, **(settings or {})}
+    given = {"least_prompt_tokens": 0, "persist": False, **(settings or {})}
     return plugin(CompressPlugin, given, services=services or lent())
 
 

@@ -58,14 +58,16 @@ class Accounts:
     ) -> None:
         """Tell what was saved in a request, net, and add it to the session's ledger."""
         ours = [scope for scope in exchange.trail.scopes if scope.plugin == _PLUGIN]
+        mine = outcome.dropped[rounds.start : rounds.start + rounds.count]
+        costs = [one.cost_usd for one in mine]
         if ours[-1] is not exchange.scope:
-            # Another model was asked in its place, and the bill is for that one.
+            # Another model was asked in its place, and the bill is for that one; but for the rounds of the first.
+            if turn.session and rounds.count:
+                self.spent(turn.session, sum(cost or 0.0 for cost in costs))
             return
         price, now = self._prices.find(outcome.provider, outcome.model), self._now()
         is_new_fold = fold is not None and fold is not fold_of(turn.conversation.notes)
         adopts = offer.recalls and not turn.recalls and not turn.is_first
-        mine = outcome.dropped[rounds.start : rounds.start + rounds.count]
-        costs = [one.cost_usd for one in mine]
         beside = Beside(
             tools=offer.before - offer.after,
             fold=fold.saved if fold is not None else 0,

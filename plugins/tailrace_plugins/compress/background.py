@@ -1,9 +1,11 @@
 """Summaries that a cheap model makes while nobody waits for them."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from tailrace.errors import TailraceError
 from tailrace.exchange import Exchange
@@ -48,23 +50,28 @@ class Summaries:
         """
         if self._settings.model is None or session in self._under_way or len(self._under_way) >= _MOST_UNDER_WAY:
             return
-        asked = summary_request(
+        request = replace(exchange.request, endpoint=CHAT, path=CHAT.route, query="")
+        alone = replace(exchange, request=request).alone(self._services.rng, self._services.clock)
+        make = partial(
+            summary_request,
             conversation.shape,
             conversation.messages[cut.start : cut.end],
             self._settings.model,
             self._settings.summary_tokens,
         )
-        request = replace(exchange.request, endpoint=CHAT, path=CHAT.route, query="")
-        alone = replace(exchange, request=request).alone(self._services.rng, self._services.clock)
         self._under_way.add(session)
-        self._services.tasks.spawn(
-            self._make(session, replace(alone, payload=asked, raw=None, _cell=[]), call_next, then), "compress-summary"
-        )
+        self._services.tasks.spawn(self._make(session, alone, make, call_next, then), "compress-summary")
 
     async def _make(
-        self, session: str, asked: Exchange, call_next: CallNext, then: Callable[[str | None, float], None]
+        self,
+        session: str,
+        alone: Exchange,
+        make: Callable[[], dict[str, Any]],
+        call_next: CallNext,
+        then: Callable[[str | None, float], None],
     ) -> None:
         try:
+            asked = replace(alone, payload=await asyncio.to_thread(make), raw=None, _cell=[])
             reply = await call_next(asked)
             if reply.stream is not None:
                 await reply.aclose()

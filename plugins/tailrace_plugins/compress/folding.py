@@ -21,6 +21,8 @@ from tailrace_plugins.compress.work import Conversation
 
 _BYTES_PER_TOKEN: Final = 4
 _EARLY: Final = 0.8
+_ENOUGH: Final = 0.5
+"""Of the messages that are to go: a model's summary of fewer is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ def to_prepare(conversation: Conversation, settings: HistorySettings) -> Cut | N
     """What a model is to sum up now, so that it is ready when the limit is reached; None where that is not near, or
     was tried since the last summary.
     """
-    fold = fold_of(conversation.notes)
-    since = conversation.chain.first + (fold.end if fold is not None else 0)
-    if any(note.prepared is not None and index >= since for index, note in conversation.notes.items()):
+    last = max((index for index, note in conversation.notes.items() if note.prepared is not None), default=-1)
+    # One that waits for its turn is made anew once it says nothing of most that is to go.
+    if last >= 0 and len(conversation.messages) - last - 1 < settings.limit:
         return None
     above = early(settings) - 1
     return _cut(conversation, settings, above=above, target=min(settings.target, max(2, above - 1)))
@@ -71,7 +73,9 @@ def planned(
     cut, text = _cut(conversation, settings, above=settings.limit, target=settings.target), None
     for index, note in sorted(conversation.notes.items(), reverse=True):
         if note.prepared is not None and note.prepared[1] and index + 1 - chain.first > since:
-            cut, text = Cut(chain.first + note.prepared[0], index + 1), note.prepared[1]
+            prepared = Cut(chain.first + note.prepared[0], index + 1)
+            if cut is None or prepared.removed >= _ENOUGH * cut.removed:
+                cut, text = prepared, note.prepared[1]
             break
     if cut is None or cut.end - chain.first <= since:
         return None

@@ -27,7 +27,7 @@ _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 _RESPONSES_TEXTS: Final = frozenset({"input_text", "output_text", "text"})
 _USERS_TEXTS: Final = frozenset({"text", "input_text"})
 _OBSERVED: Final = re.compile(
-    r"\s*(?:(?:tool |function )?(?:observation|execution result|command output|output|results?)\b[^\n]{0,80}:\s*\n"
+    r"\s*(?:(?:tool |function |command )(?:observation|result|output)s?(?: (?:for|of) [\w.-]{1,64})?:\s*\n"
     r"|observation:"
     r"|EXECUTION RESULT of \[|<(?:returncode|output|tool_response|tool_result|function_results?|observation)>"
     r"|\[[a-z_]{1,40} for '[^'\n]{0,200}'\] Result:"  # Cline and its kin
@@ -90,8 +90,11 @@ def after_answers(messages: Sequence[Any]) -> int:
     return end
 
 
-def locate(shape: Shape, messages: Sequence[Any], start: int = 0, *, users: bool = False) -> Found:
-    """The texts that may be edited in the messages from `start` on; with `users` what a user says, too.
+def locate(
+    shape: Shape, messages: Sequence[Any], start: int = 0, *, users: bool = False, observed: bool = True
+) -> Found:
+    """The texts that may be edited in the messages from `start` on; with `users` what a user says, too, without
+    `observed` no result that comes as a user's message.
 
     A tool result knows the call that it answers, the nearest one before it with its id. Linear in the number of
     messages; never raises, whatever is in them.
@@ -116,7 +119,7 @@ def locate(shape: Shape, messages: Sequence[Any], start: int = 0, *, users: bool
         if index >= start:
             pieces: list[tuple[Path, Piece]] = []
             for id_, path, piece in tool_results(shape, _map(message)):
-                if not id_ and index < spoken and is_users(message):
+                if not id_ and piece.role == "tool" and is_users(message) and (index < spoken or not observed):
                     continue
                 if id_:
                     waiting.setdefault(id_, []).append((index, len(pieces)))

@@ -1,6 +1,6 @@
 """What was decided in each session, bounded in each and together. Pure but for the store of sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from sys import getsizeof
 from typing import Any, Final
@@ -204,10 +204,13 @@ def _parents(chain: Links, count: int) -> frozenset[bytes]:
 
 
 class Memory:
-    """What was decided in all sessions, bounded in each and together."""
+    """What was decided in all sessions, bounded in each and together. `told` hears of each change."""
 
-    def __init__(self, slot: Slot[Known], session_bytes: int, memory_bytes: int) -> None:
+    def __init__(
+        self, slot: Slot[Known], session_bytes: int, memory_bytes: int, told: Callable[[str, Known | None, Known], None]
+    ) -> None:
         self._slot = slot
+        self._told = told
         self._session_bytes = session_bytes
         self._memory_bytes = memory_bytes
         self.held_bytes = 0
@@ -223,10 +226,14 @@ class Memory:
         `before` is what was known when the request came, in case that the session was forgotten since. Of a session
         without a name nothing is kept.
         """
-        known = self.get(session) or before or Known()
-        kept = known.with_decisions(chain, made, self._room(known))
+        known = self.get(session) or before
+        kept = (known or Known()).with_decisions(chain, made, self._room(known or Known()))
         self._keep(session, known, kept)
         return kept
+
+    def adopt(self, session: str, known: Known) -> None:
+        """Keep what was known of a session elsewhere; nobody is told."""
+        self._put(session, known)
 
     def note(self, session: str, link: bytes, note: Note) -> bool:
         """Keep what happened behind a message (`Known.with_note`); whether there was room. Of a session that is not
@@ -249,12 +256,16 @@ class Memory:
         """Bytes that a session may take."""
         return min(self._session_bytes, known.size + max(0, self._memory_bytes - self.held_bytes))
 
-    def _keep(self, session: str, known: Known, kept: Known) -> None:
+    def _keep(self, session: str, known: Known | None, kept: Known) -> None:
         if session and kept is not known:
-            self._slot.put(session, kept)
-            self.held_bytes += kept.size
-            # Sessions are forgotten without a word.
-            finalize(kept, self._forgotten, kept.size).atexit = False
+            self._put(session, kept)
+            self._told(session, known, kept)
+
+    def _put(self, session: str, kept: Known) -> None:
+        self._slot.put(session, kept)
+        self.held_bytes += kept.size
+        # Sessions are forgotten without a word.
+        finalize(kept, self._forgotten, kept.size).atexit = False
 
     def _forgotten(self, size: int) -> None:
         self.held_bytes -= size

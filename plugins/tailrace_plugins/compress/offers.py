@@ -15,7 +15,7 @@ from tailrace_plugins.compress.hidden.offer import definition, may_offer, names_
 from tailrace_plugins.compress.passes.nouns import Count
 from tailrace_plugins.compress.passes.verbatim import freedom
 from tailrace_plugins.compress.planner import definitions_pay
-from tailrace_plugins.compress.recall import RECALL
+from tailrace_plugins.compress.recall import RECALL, RECALL_TOKENS
 
 Form = Literal["as-is", "trimmed", "shortened", "lazy"]
 
@@ -140,13 +140,12 @@ def offer_of(
     changed = made is not tools
     if recall and may_offer(shape, payload, (RECALL,)) is None:
         # In front of those that are loaded one by one, so that they only grow at the end.
-        mine = definition(shape, RECALL)
-        made = [*made, mine]
-        after += total([mine], count)
+        made = [*made, definition(shape, RECALL)]
+        after += RECALL_TOKENS
         hidden.append(RECALL)
     if made is tools:
         return Offer()
-    after += total(more, count)
+    after += total(more, count) if more else 0
     return Offer([*made, *more], tuple(hidden), index, before, after, form=changed)
 
 

@@ -1,13 +1,11 @@
 """The `compress` plugin: start reading here."""
 
-import asyncio
 import importlib.util
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from tailrace.errors import TailraceError
 from tailrace.exchange import Exchange, Reply
@@ -17,23 +15,26 @@ from tailrace.wire import jsonio
 from tailrace.wire.endpoints import EndpointKind, Shape
 from tailrace_plugins.compress import folding, recall, report
 from tailrace_plugins.compress.accounts import Accounts, Rounds
+from tailrace_plugins.compress.aside import Aside
 from tailrace_plugins.compress.background import Summaries
 from tailrace_plugins.compress.chain import links, rough_size
 from tailrace_plugins.compress.context import may_be_cleared
 from tailrace_plugins.compress.hidden.nouns import Answered, Call, Inserted
 from tailrace_plugins.compress.hidden.rounds import ask
+from tailrace_plugins.compress.kept.limits import Limits
+from tailrace_plugins.compress.kept.store import Store
 from tailrace_plugins.compress.locate import history, key_of, locate
 from tailrace_plugins.compress.memory import Fold, Known, Memory, Note
 from tailrace_plugins.compress.offers import Definitions, Form, Offer, chosen, offer_of, works_on_files
 from tailrace_plugins.compress.passes import ContentsCache, could_be_cut
 from tailrace_plugins.compress.planner import Reason, adoption_pays, stays_cacheable
+from tailrace_plugins.compress.recall import RECALL_TOKENS
+from tailrace_plugins.compress.recollection import Recollection
 from tailrace_plugins.compress.render import fold_of, rendered
 from tailrace_plugins.compress.report import Report
 from tailrace_plugins.compress.settings import CompressSettings
 from tailrace_plugins.compress.turn import Turn, read_turn, session_of
 from tailrace_plugins.compress.work import Conversation, Proposer, Work, shorter
-
-T = TypeVar("T")
 
 _log = logging.getLogger("tailrace.compress")
 
@@ -41,8 +42,6 @@ _INLINE_HISTORY_BYTES: Final = 262_144
 """A request that is read on the event loop: 0.5 ms."""
 _CONTENTS_BYTES: Final = 33_554_432
 _CHARS_PER_TOKEN: Final = 4
-_RECALL_TOKENS: Final = 70
-"""Of that tool's definition, about."""
 
 
 class CompressPlugin(Plugin[CompressSettings]):
@@ -73,7 +72,8 @@ class CompressPlugin(Plugin[CompressSettings]):
     def __init__(self, settings: CompressSettings, services: Services) -> None:
         super().__init__(settings, services)
         slot = services.sessions.slot(self.name, Known)
-        self._memory = Memory(slot, settings.session_bytes, settings.memory_bytes)
+        self._recollection = Recollection()
+        self._memory = Memory(slot, settings.session_bytes, settings.memory_bytes, self._recollection.told)
         self._accounts = Accounts(services)
         count: Callable[[str], int] = services.tokens.count
         self._proposer = Proposer(settings.switches, settings.min_saved_tokens, settings.max_piece_bytes, count)
@@ -85,10 +85,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         )
         self._summaries = Summaries(settings.history, services)
         self._contents = ContentsCache(_CONTENTS_BYTES)
-        self._thread = ThreadPoolExecutor(1, "compress")
-        self._warming = False
-        self.is_warm = False
-        """Whether the vocabulary is loaded, which must not be done on the event loop."""
+        self._aside = Aside(services)
 
     async def start(self) -> None:
         """Say what is missing: a feature that silently does less is worse than none."""
@@ -98,27 +95,14 @@ class CompressPlugin(Plugin[CompressSettings]):
         if self.settings.retrieval and not self.settings.leaves_out:
             _log.warning("compress: retrieval is on, but nothing is left out: see long_results, test_noise, history")
 
+        if self.settings.persist:
+            limits = Limits(session_bytes=4 * self.settings.session_bytes)
+            self._recollection.open(Store(self.services.data_dir / self.name, limits))
+
     async def stop(self) -> None:
-        """Let the thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def in_thread(self, work: Callable[[], T]) -> T:
-        """Do some work in the plugin's own thread: the process's others may all be busy with somebody's files."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def _aside(self, is_long: bool, work: Callable[[], T]) -> T:
-        """Do some work, in the thread where it is long."""
-        return await self.in_thread(work) if is_long else work()
-
-    def _warm_up(self) -> None:
-        """Load the usual vocabulary once somebody comes who has tools: before the first result is there, it stands."""
-        if not self._warming:
-            self._warming = True
-            self.services.tasks.spawn(self._load(), "compress-vocabulary")
-
-    async def _load(self) -> None:
-        await self.in_thread(self.services.tokens.load)
-        self.is_warm = True
+        """Write what is to be kept, and let the thread end."""
+        await self._recollection.aclose()
+        self._aside.close()
 
     async def handle(self, exchange: Exchange, call_next: CallNext) -> Reply:
         """Edit what is new, replay what was edited, and send it on."""
@@ -129,7 +113,7 @@ class CompressPlugin(Plugin[CompressSettings]):
             exchange.stood_aside("not-understood")
             return await call_next(exchange)
         if exchange.payload.get("tools"):
-            self._warm_up()
+            self._aside.warm_up()
         turn = await self._read(exchange, shape, messages)
         offer = await self._offer(exchange, turn)
         conversation, told = await self._decided(exchange, turn, offer)
@@ -141,7 +125,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         is_edited = bool(conversation.edits) or any(note.inserted or note.fold for note in conversation.notes.values())
         changes: dict[str, Any] = {} if offer.tools is None else {"tools": offer.tools}
         if is_edited:
-            changes[key] = await self._aside(
+            changes[key] = await self._aside.where(
                 turn.is_long,
                 lambda: rendered(shape, messages, conversation.chain, conversation.edits, conversation.notes),
             )
@@ -162,8 +146,10 @@ class CompressPlugin(Plugin[CompressSettings]):
         raw = exchange.raw
         size = len(raw) if raw is not None else rough_size(messages, _INLINE_HISTORY_BYTES)
         is_long = size >= _INLINE_HISTORY_BYTES
-        chain, session = await self._aside(is_long, lambda: (links(shape, messages), session_of(exchange)))
-        known = self._memory.get(session)
+        chain, session = await self._aside.where(is_long, lambda: (links(shape, messages), session_of(exchange)))
+        if exchange.request.no_store:
+            self._recollection.keep_private(session)
+        known = await self._recollection.of(session, self._memory, chain, messages)
         tally = self._accounts.of(session)
         read = partial(
             read_turn,
@@ -176,9 +162,10 @@ class CompressPlugin(Plugin[CompressSettings]):
             size,
             is_long=is_long,
             users=self.settings.prompts,
+            observed=not exchange.payload.get("tools"),
             has_room=self._memory.has_room(known),
         )
-        return await self._aside(is_long, read)
+        return await self._aside.where(is_long, read)
 
     async def _offer(self, exchange: Exchange, turn: Turn) -> Offer:
         """The tools of this request. Those that were not seen before take milliseconds."""
@@ -201,7 +188,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         )
         is_new = form != "as-is" and not self._definitions.knows(turn.conversation.shape, tools)
         try:
-            return await self._aside(is_new or not self.is_warm, make)
+            return await self._aside.where(is_new or (form != "as-is" and not self._aside.is_warm), make)
         except Exception as error:  # noqa: BLE001 - the client's own tools are there
             _log.warning("compress: the tools could not be made smaller: %s", type(error).__name__)
             return Offer()
@@ -222,16 +209,15 @@ class CompressPlugin(Plugin[CompressSettings]):
         most = self.settings.max_result_chars
         cut = sum(could_be_cut(piece.text, most) for pieces in turn.new.values() for _, piece in pieces)
         price, tokens = self._price(exchange), turn.tally.sent_tokens
-        return adoption_pays(price, tokens, cut // _CHARS_PER_TOKEN, _RECALL_TOKENS, turn.answers)
+        return adoption_pays(price, tokens, cut // _CHARS_PER_TOKEN, RECALL_TOKENS, turn.answers)
 
     async def _decided(self, exchange: Exchange, turn: Turn, offer: Offer) -> tuple[Conversation, Report]:
         """The conversation with what was decided for its new texts, and what is told of that."""
         settings, before = self.settings, turn.conversation
-        is_careful = settings.retrieval and not offer.recalls
         work = Work(
             before,
             turn.new,
-            self._careful if is_careful else self._proposer,
+            self._proposer_for(offer),
             self._contents if settings.repeats and not may_be_cleared(exchange.payload) else None,
             with_ids=offer.recalls,
         )
@@ -244,7 +230,7 @@ class CompressPlugin(Plugin[CompressSettings]):
         if not stays_cacheable(size, least):
             work.refuse_all("short-prompt")
         # Whatever was counted had the vocabulary loaded.
-        self.is_warm |= await work.run(self.in_thread, settings.deadline_s / 2, inline=self.is_warm)
+        self._aside.is_warm |= await work.run(self._aside.run, settings.deadline_s / 2, inline=self._aside.is_warm)
         if not stays_cacheable(size - work.shorter, least):
             work.drop("short-prompt")
         chain = before.chain
@@ -258,6 +244,10 @@ class CompressPlugin(Plugin[CompressSettings]):
         work.refused += [why] * sum(len(made) for index, made in work.made.items() if index not in edits)
         told = Report(edits, turn.seen, sum(map(len, turn.found.values())), tuple(work.refused))
         return replace(before, edits=edits), told
+
+    def _proposer_for(self, offer: Offer) -> Proposer:
+        """Where texts may be asked for, none is left out of which the model cannot."""
+        return self._careful if self.settings.retrieval and not offer.recalls else self._proposer
 
     def _offered(self, exchange: Exchange, turn: Turn, offer: Offer) -> Note:
         """What later turns must know of the tools that are offered here."""
@@ -279,11 +269,17 @@ class CompressPlugin(Plugin[CompressSettings]):
             or folding.length(conversation) < folding.early(settings)
         ):
             return conversation
-        if settings.model is not None and (cut := folding.to_prepare(conversation, settings)) is not None:
+        cut = None
+        if settings.model is not None:
+            cut = await self._aside.where(turn.is_long, partial(folding.to_prepare, conversation, settings))
+        if cut is not None:
             keep = partial(self._prepared, turn, conversation.chain.of[cut.end - 1 - conversation.chain.first], cut)
             self._summaries.prepare(turn.session, exchange, call_next, conversation, cut, keep)
         idle_s = turn.tally.idle_s(self.services.clock.monotonic())
-        plan = folding.planned(conversation, settings, turn.tally, self._price(exchange), idle_s)
+        price = self._price(exchange)
+        plan = await self._aside.where(
+            turn.is_long, partial(folding.planned, conversation, settings, turn.tally, price, idle_s)
+        )
         if plan is None:
             return conversation
         exchange.note("history", plan.verdict.words)
@@ -291,14 +287,14 @@ class CompressPlugin(Plugin[CompressSettings]):
             return conversation
         count = self.services.tokens.count
         make = partial(folding.folded, conversation, plan, settings, count, recalls=offer.recalls)
-        fold = await self._redone(conversation, await self.in_thread(make))
+        fold = await self._redone(conversation, await self._aside.run(make), offer)
         if not self._memory.note(turn.session, turn.link, Note(fold=fold)):
             return conversation
         last = conversation.chain.first + len(conversation.chain.of) - 1
         notes = {**conversation.notes, last: conversation.notes.get(last, Note()).with_more(Note(fold=fold))}
         return replace(conversation, notes=notes)
 
-    async def _redone(self, conversation: Conversation, fold: Fold) -> Fold:
+    async def _redone(self, conversation: Conversation, fold: Fold, offer: Offer) -> Fold:
         """The fold, with new edits of texts that referred to what it stands for."""
         orphans = folding.orphans(conversation, fold)
         if not orphans:
@@ -308,8 +304,9 @@ class CompressPlugin(Plugin[CompressSettings]):
         last = first + len(conversation.chain.of) - 1
         without = replace(conversation, edits=edits, notes={**conversation.notes, last: Note(fold=fold)})
         found = locate(conversation.shape, conversation.messages, min(orphans), users=self.settings.prompts)
-        work = Work(without, {index: found[index] for index in orphans if index in found}, self._careful, None)
-        await work.run(self.in_thread, self.settings.deadline_s / 4, inline=False)
+        texts = {index: found[index] for index in orphans if index in found}
+        work = Work(without, texts, self._proposer_for(offer), self._contents, with_ids=offer.recalls)
+        await work.run(self._aside.run, self.settings.deadline_s / 4, inline=False)
         return replace(fold, edits={index - first: work.made.get(index, ()) for index in orphans})
 
     def _prepared(self, turn: Turn, link: bytes, cut: folding.Cut, text: str | None, usd: float) -> None:

@@ -18,6 +18,8 @@ RECALL: Final = Tool(
         "required": ["id"],
     },
 )
+RECALL_TOKENS: Final = 70
+"""Of its definition, in o200k_base; about as many in others."""
 MOST_ROUNDS: Final = 3
 THERE: Final = Answered("These lines were brought back above already.")
 MOST_CHARS: Final = 20_000
@@ -29,7 +31,7 @@ _RANGE: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:-|\u2013|to|,|:)\s*([0-9]{1,9}
 
 def id_of(link: bytes, path: Path) -> str:
     """What the model is to ask for: short, and no two texts of a conversation have the same but by a rare chance."""
-    return "k" + blake2b(link + repr(path).encode(), digest_size=3).hexdigest()
+    return "k" + blake2b(link + repr(path).encode(), digest_size=5).hexdigest()
 
 
 def answer(call: Call, text_of: Callable[[str], str | None], most_chars: int = MOST_CHARS) -> Answered:

@@ -38,6 +38,8 @@ class HistorySettings(BaseModel):
     def _target_below_limit(self) -> "HistorySettings":
         if self.target >= self.limit:
             raise ValueError(f"target ({self.target}) must be smaller than limit ({self.limit})")
+        if self.keep_turns >= self.target:
+            raise ValueError(f"keep_turns ({self.keep_turns}) must be smaller than target ({self.target}), in messages")
         return self
 
 
@@ -105,6 +107,10 @@ class CompressSettings(PluginSettings):
     max_piece_bytes: Count = Field(default=262_144, ge=1, le=33_554_432)
     """Larger texts are sent as they are. While a text is looked at, other requests may have to wait for up to 50 ms for
     each MB of it."""
+    persist: bool = True
+    """Whether what was decided is kept in `data_dir` too (the edited texts, for two hours after their last use), so
+    that sessions go on with the same bytes after a restart, and in other processes of this host. Nothing is kept of
+    requests with `x-tailrace-no-store`."""
     session_bytes: Count = Field(default=4_194_304, ge=0)
     """Most memory for what was decided in one session. Beyond it new messages are no longer edited; those that were
     stay as they were sent."""

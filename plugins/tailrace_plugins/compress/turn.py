@@ -96,13 +96,16 @@ def read_turn(
     *,
     is_long: bool,
     users: bool,
+    observed: bool = True,
     has_room: bool = True,
 ) -> Turn:
-    """What is known of a request; with `users` what a user says may be edited, too. Linear in its size."""
+    """What is known of a request; with `users` what a user says may be edited, too, and with `observed` the results
+    that come as a user's messages. Linear in its size.
+    """
     seen = known.so_far(chain) if known is not None else chain.first
     notes: Mapping[int, Note] = known.notes(chain) if known is not None else {}
     edits = known.decisions(chain) if known is not None else {}
-    found = locate(shape, messages, seen, users=users)
+    found = locate(shape, messages, seen, users=users, observed=observed)
     conversation = Conversation(shape, messages, chain, edits, notes)
     start = editable_from(known, chain, messages)
     return Turn(session, conversation, known, tally, seen, start, found, size, is_long, has_room)

@@ -12,6 +12,10 @@ EDIT = Edit((0,), "short", 100, 10, ("minify",))
 LOTS = 1 << 30
 
 
+def quiet(session, before, after):
+    assert session and after is not before
+
+
 def knowing(loop, made=None, most=LOTS):
     return Known().with_decisions(links(loop.shape, loop.messages), made or {}, most)
 
@@ -111,7 +115,7 @@ def test_another_conversation_of_the_same_session_is_another_way_only_behind_its
 
 def test_memory_is_counted_and_given_back():
     sessions = Sessions(ManualClock(), most=2)
-    memory = Memory(sessions.slot("compress", Known), LOTS, LOTS)
+    memory = Memory(sessions.slot("compress", Known), LOTS, LOTS, quiet)
     loop = Loop("chat").step("a")
     chain = links("chat", loop.messages)
     size = memory.decide("one", chain, {3: (EDIT,)}).size
@@ -130,7 +134,7 @@ def test_memory_is_counted_and_given_back():
 
 
 def test_memory_is_bounded_over_all_sessions():
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, 4 * cost(()))
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, 4 * cost(()), quiet)
     chain = links("chat", Loop("chat").step("a").messages)
     assert not memory.decide("one", chain, {}).full
     two = memory.decide("two", chain, {})
@@ -139,7 +143,7 @@ def test_memory_is_bounded_over_all_sessions():
 
 
 def test_a_session_forgotten_in_the_middle_of_a_request_undoes_nothing():
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS)
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS, quiet)
     loop = Loop("chat").step("a")
     known = knowing(loop, {3: (EDIT,)})
     chain = links("chat", loop.step("b").messages)
@@ -147,7 +151,7 @@ def test_a_session_forgotten_in_the_middle_of_a_request_undoes_nothing():
 
 
 def test_a_session_without_a_name_is_not_kept():
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS)
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS, quiet)
     chain = links("chat", Loop("chat").step("a").messages)
     assert memory.decide("", chain, {3: (EDIT,)}).decisions(chain) == {3: (EDIT,)}
     assert memory.get("") is None and memory.held_bytes == 0

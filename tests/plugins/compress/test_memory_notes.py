@@ -15,6 +15,10 @@ ROUND = Inserted(({"role": "assistant", "content": "x" * 100},))
 FOLD = Fold(0, 2, {"role": "user", "content": "In short."}, 50)
 
 
+def quiet(session, before, after):
+    assert session and after is not before
+
+
 def chain_of(loop):
     return links(loop.shape, loop.messages)
 
@@ -159,7 +163,7 @@ def test_what_can_be_asked_for_is_counted():
 
 
 def test_notes_in_the_memory_of_all_sessions():
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS)
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, LOTS, quiet)
     loop = Loop("chat").step("a")
     chain = chain_of(loop)
     assert not memory.note("one", chain.of[-1], Note(adopts=True))
@@ -174,7 +178,7 @@ def test_notes_in_the_memory_of_all_sessions():
 
 
 def test_notes_stop_where_the_memory_of_all_sessions_is_full():
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, 8 * cost(()))
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), LOTS, 8 * cost(()), quiet)
     loop = Loop("chat").step("a")
     memory.decide("one", chain_of(loop), {})
     assert not memory.note("one", chain_of(loop).of[-1], Note(Inserted(({"content": "x" * 2_000},))))
@@ -184,7 +188,7 @@ def test_notes_stop_where_the_memory_of_all_sessions_is_full():
 
 @pytest.mark.parametrize(("session_bytes", "memory_bytes"), [(100_000, LOTS), (LOTS, 100_000)])
 def test_whether_there_is_room_for_what_is_to_come(session_bytes, memory_bytes):
-    memory = Memory(Sessions(ManualClock()).slot("compress", Known), session_bytes, memory_bytes)
+    memory = Memory(Sessions(ManualClock()).slot("compress", Known), session_bytes, memory_bytes, quiet)
     loop = Loop("chat").step("a")
     assert memory.has_room(None)
     known = memory.decide("one", chain_of(loop), {3: (EDIT,)})

@@ -4,13 +4,14 @@ import pytest
 from compress_kit import SHAPES, Loop, Quarter, compressor
 
 from tailrace.testing import exchange, run, whole
+from tailrace.tokens import TokenCounter
 from tailrace.wire import jsonio
 from tailrace_plugins.compress.definitions import total
 from tailrace_plugins.compress.definitions.lazy import LOAD_TOOLS
 from tailrace_plugins.compress.hidden.nouns import Call
 from tailrace_plugins.compress.hidden.offer import definition, names_of
 from tailrace_plugins.compress.offers import Definitions, Offer, chosen, offer_of, works_on_files
-from tailrace_plugins.compress.recall import RECALL
+from tailrace_plugins.compress.recall import RECALL, RECALL_TOKENS
 
 COUNT = Quarter().count
 SENTENCE = "Does one thing to the booking that is named in the arguments, and says what came of it. "
@@ -101,12 +102,22 @@ def test_tokens_before_and_after(shape, form):
     payload = request(shape)
     offer = offered(shape, payload, form)
     assert offer.before == total(payload["tools"], COUNT)
-    assert offer.after == total(offer.tools, COUNT)
+    assert offer.after == tokens(shape, offer.tools)
+
+
+def tokens(shape, tools):
+    """Ours is not counted each time."""
+    mine = definition(shape, RECALL)
+    return total([tool for tool in tools if tool != mine], COUNT) + RECALL_TOKENS * (mine in tools)
 
 
 def test_what_a_tool_costs_is_told():
     offer = offered("chat", request("chat"))
-    assert offer.after - offer.before == total([definition("chat", RECALL)], COUNT) > 0
+    assert offer.after - offer.before == RECALL_TOKENS
+    counter = TokenCounter()
+    counter.load()
+    exact = total([definition("chat", RECALL)], counter.count)
+    assert abs(exact - RECALL_TOKENS) <= 5, "as o200k_base counts it"
 
 
 SMALL = [{"type": "function", "function": {"name": "a", "parameters": {"type": "object"}}}]
@@ -135,7 +146,7 @@ def test_tools_that_were_loaded_stand_behind_all_others_in_their_order(shape):
         offer = offered(shape, payload, "lazy", loaded=loaded)
         assert list(offer.tools[: len(before.tools)]) == list(before.tools), "they only grow at the end"
         assert names(offer) == [LOAD_TOOLS, RECALL.name, *(name for name in loaded if name in NAMES)]
-        assert offer.after == total(offer.tools, COUNT)
+        assert offer.after == tokens(shape, offer.tools)
         before = offer
 
 

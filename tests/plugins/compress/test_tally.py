@@ -150,7 +150,7 @@ async def test_what_was_brought_back_saves_nothing():
     async def model(upstream, asked):
         if len(upstream.got) > 1:
             return await answer(4_200, cached=3_968)(upstream, asked)
-        mark = re.search(r"lines [0-9]+-[0-9]+ of (k[0-9a-f]{6})", asked.payload["messages"][-1]["content"])
+        mark = re.search(r"lines [0-9]+-[0-9]+ of (k[0-9a-f]{10})", asked.payload["messages"][-1]["content"])
         function = {"name": "tailrace_recall", "arguments": f'{{"id":"{mark[1]}"}}'}
         return await answer(2_200, call={"id": "r1", "type": "function", "function": function})(upstream, asked)
 

@@ -101,7 +101,8 @@ def command(
 
 def _settings(given: Sequence[str], *, all_passes: bool) -> CompressSettings:
     """The plugin's settings; a mistake is told as the command's own."""
-    chosen: dict[str, Any] = dict(EVERYTHING) if all_passes else {}
+    # Conversations of a file are not to go on in the next evaluation.
+    chosen: dict[str, Any] = {"persist": False, **(EVERYTHING if all_passes else {})}
     for one in given:
         key, equals, value = one.partition("=")
         if not equals:

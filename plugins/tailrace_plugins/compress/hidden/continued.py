@@ -117,7 +117,7 @@ class ContinuedEvents(EventSource):
         try:
             progress.go_on(self._answer, self._found)
             self._screen.next_round()
-            reply = await self._call_next(progress.request)
+            reply = await next_round(progress, self._call_next)
         except TailraceError:
             raise
         except Exception as error:
@@ -166,6 +166,16 @@ class ContinuedEvents(EventSource):
             finally:
                 if stream is not None:
                     await stream.aclose()
+
+
+async def next_round(progress: Progress, call_next: CallNext) -> Reply:
+    """Ask for a round; one that is refused for what was brought back is asked once more without that."""
+    try:
+        return await call_next(progress.request)
+    except TailraceError as error:
+        if not progress.shorten(error):
+            raise
+    return await call_next(progress.request)
 
 
 async def _each(frames: Iterable[bytes]) -> AsyncIterator[bytes]:

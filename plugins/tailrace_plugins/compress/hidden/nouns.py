@@ -46,13 +46,15 @@ class Inserted:
     it has read. `turns`: whole messages (items), the model's calls and their results, before the model's message that
     the client has. `calls`: calls that were taken out of that message itself (for Responses: items behind its items).
     `results`: the answers to those, with the client's own tool results. `shown`: the answer was a stream, so that the
-    client's message begins with what the messages in `turns` said.
+    client's message begins with what the messages in `turns` said. `answer`: what tells the answer that the client was
+    given from others (`identity.answered`), "" where any may follow.
     """
 
     turns: tuple[Mapping[str, Any], ...] = ()
     calls: tuple[Mapping[str, Any], ...] = ()
     results: tuple[Mapping[str, Any], ...] = ()
     shown: bool = False
+    answer: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.turns or self.calls)

@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from tailrace.errors import TailraceError
 from tailrace.exchange import Exchange
 from tailrace.wire import usage as usages
 from tailrace.wire.endpoints import Shape
 from tailrace.wire.usage import Usage
 from tailrace.wire.watch import StreamWatch
 from tailrace_plugins.compress.hidden import reading
+from tailrace_plugins.compress.hidden.identity import answered
 from tailrace_plugins.compress.hidden.nouns import Answered, Answering, Call, Inserted
 from tailrace_plugins.compress.hidden.reading import Reading
 from tailrace_plugins.compress.locate import history, key_of
@@ -17,6 +20,9 @@ from tailrace_plugins.compress.locate import history, key_of
 _log = logging.getLogger("tailrace.compress")
 
 _CHARS_PER_TOKEN = 4
+_REFUSED = frozenset({400, 413, 422})
+_LAST = "[No more can be brought back for this answer: go on with what you have.]"
+_NOT_NOW = "It could not be brought back. Go on without it."
 
 
 class Progress:
@@ -41,6 +47,7 @@ class Progress:
         self._keep = keep
         self._counted = counted
         self._turns: list[dict[str, Any]] = []
+        self._last: tuple[Exchange, list[dict[str, Any]], Any, Reading] | None = None
         self._stored = exchange.payload.get("store") is not False
 
     def goes_on(self, found: Reading) -> bool:
@@ -49,31 +56,49 @@ class Progress:
 
     def go_on(self, answer: Any, found: Reading) -> None:
         """Answer the calls; `request` is then the next round's."""
-        answered = [(call, self._answering(call)) for call in found.hidden]
-        turns = reading.turns(self.shape, answer, _texts(answered), stored=self._stored)
+        given = [(call, self._answering(call)) for call in found.hidden]
+        if self.rounds + 1 >= self._most_rounds:
+            given = [(call, replace(one, text=f"{one.text}\n{_LAST}")) for call, one in given]
+        self._last = (self.request, list(self._turns), answer, found)
+        self._extend(answer, given)
+        self.rounds += 1
+        self._counted(self.rounds)
+
+    def shorten(self, error: TailraceError) -> bool:
+        """Answer the calls of the last round with a few words instead, since the provider refused it: what was brought
+        back may be too long for it. Whether that was worth a try.
+        """
+        if self._last is None or error.status not in _REFUSED:
+            return False
+        self.request, self._turns, answer, found = self._last
+        self._last = None
+        self._extend(answer, [(call, Answered(_NOT_NOW)) for call in found.hidden])
+        return True
+
+    def _extend(self, answer: Any, given: list[tuple[Call, Answered]]) -> None:
+        turns = reading.turns(self.shape, answer, _texts(given), stored=self._stored)
         payload = self.request.payload
         key = key_of(self.shape) or ""
         said = history(self.shape, payload) or []
         if isinstance(payload.get(key), str):
             said = [{"role": "user", "content": payload[key]}]
         changes: dict[str, Any] = {key: [*said, *turns]}
-        if more := [tool for _, one in answered for tool in one.tools]:
+        if more := [tool for _, one in given for tool in one.tools]:
             changes["tools"] = [*(payload.get("tools") or ()), *more]
-        self._turns += turns
+        self._turns = [*self._turns, *turns]
         self.request = self.request.rewrite(changes)
-        self.rounds += 1
-        self._counted(self.rounds)
 
     def end(self, answer: Any, found: Reading, *, shown: bool) -> None:
         """The client is given this answer, the last. Calls that were cut, or one too many, are not put back."""
         calls: tuple[dict[str, Any], ...] = ()
         results: tuple[dict[str, Any], ...] = ()
         if found.hidden and found.others and found.whole:
-            answered = [(call, self._answering(call)) for call in found.hidden]
-            calls, results = reading.taken_out(self.shape, answer, self.tools, _texts(answered), stored=self._stored)
+            given = [(call, self._answering(call)) for call in found.hidden]
+            calls, results = reading.taken_out(self.shape, answer, self.tools, _texts(given), stored=self._stored)
         if self._turns or found.hidden:
             try:
-                self._keep(Inserted(tuple(self._turns), calls, results, shown=shown and bool(self._turns)))
+                told = answered(self.shape, answer, self.tools)
+                self._keep(Inserted(tuple(self._turns), calls, results, shown and bool(self._turns), told))
             except Exception as error:  # noqa: BLE001 - the client's answer is complete, whatever is remembered of it
                 _log.error("what a client was not shown could not be kept: %s", type(error).__name__)
 
@@ -87,5 +112,5 @@ class Progress:
         self.request.dropped(provider, model, counted)
 
 
-def _texts(answered: list[tuple[Call, Answered]]) -> list[tuple[Call, str]]:
-    return [(call, one.text) for call, one in answered]
+def _texts(given: list[tuple[Call, Answered]]) -> list[tuple[Call, str]]:
+    return [(call, one.text) for call, one in given]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tailrace.wire.endpoints import Shape
+from tailrace_plugins.compress.hidden.identity import is_answer
 from tailrace_plugins.compress.hidden.nouns import Inserted
 from tailrace_plugins.compress.hidden.reading import said_in
 from tailrace_plugins.compress.hidden.stream import PAUSE
@@ -14,7 +15,7 @@ _THOUGHTS = ("thinking", "redacted_thinking", "reasoning")
 
 def restored(shape: Shape, messages: Sequence[Any], index: int, inserted: Inserted) -> list[Any]:
     """The messages, a new list, with `inserted` put back around the model's message (the first item of its answer) at
-    `index`; where that is not the model's, as they were.
+    `index`; where that is not the model's, or is another answer than the one that it belongs to, as they were.
 
     Several answers are put back from the last to the first, so that the indices of the others stay true, and after
     texts were replaced by index. The turns come before the message; the calls go into it, the results behind the
@@ -23,6 +24,8 @@ def restored(shape: Shape, messages: Sequence[Any], index: int, inserted: Insert
     to turn as long as the messages do not.
     """
     if not inserted or not 0 <= index < len(messages) or not is_models(messages[index]):
+        return list(messages)
+    if inserted.answer and not is_answer(messages, index, inserted.answer):
         return list(messages)
     before, after = list(messages[:index]), list(messages[index:])
     if shape == "responses":

@@ -11,7 +11,7 @@ from tailrace.exchange import Exchange, Reply
 from tailrace.plugin import CallNext
 from tailrace.streams import Stream
 from tailrace.wire import jsonio
-from tailrace_plugins.compress.hidden.continued import ContinuedEvents
+from tailrace_plugins.compress.hidden.continued import ContinuedEvents, next_round
 from tailrace_plugins.compress.hidden.nouns import Answering, Inserted
 from tailrace_plugins.compress.hidden.progress import Progress
 from tailrace_plugins.compress.hidden.reading import Reading, read, without
@@ -45,7 +45,8 @@ async def ask(
     `keep` is told once what was hidden, before the client has the end of the answer; never for an answer that breaks
     off or whose client leaves before. `counted` is told the number of the round, before each is asked for.
 
-    Raises what `call_next` raises. A later round of a stream that fails ends the stream with its error.
+    A round that the provider refuses is asked once more with less in it. Raises what `call_next` raises; where that is
+    a later round of a stream, the stream ends with its error.
     """
     shape = exchange.endpoint.shape
     if shape not in ("chat", "responses", "messages"):
@@ -53,7 +54,7 @@ async def ask(
     progress = Progress(shape, exchange, tools, answering, most_rounds, keep, counted)
     names = [b'"%b"' % name.encode() for name in tools]
     while True:
-        reply = await call_next(progress.request)
+        reply = await next_round(progress, call_next)
         if reply.is_events and reply.stream is not None:
             return replace(reply, stream=Stream(ContinuedEvents(progress, reply.stream, call_next)))
         if reply.stream is not None or reply.status >= 300:

@@ -112,7 +112,9 @@ def _left_out(text: str, piece: Piece, switches: Switches) -> tuple[str, list[st
 
 def _may_leave_out(piece: Piece, free: Freedom) -> bool:
     """What the model can ask for may be left out of anything; else not of files, nor of what a failed call said."""
-    return piece.role == "tool" and (bool(piece.id) or (not piece.failed and free != "none"))
+    if piece.role != "tool" or not piece.tool:
+        return False
+    return bool(piece.id) or (not piece.failed and free != "none")
 
 
 def _json(

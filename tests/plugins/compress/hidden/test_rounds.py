@@ -1,6 +1,6 @@
 import pytest
 
-from tailrace.errors import UpstreamError
+from tailrace.errors import BadRequest, UpstreamError
 from tailrace.testing import chat_text, events, failing, hanging, virtual_time, whole
 from tailrace.wire import jsonio
 
@@ -168,3 +168,18 @@ async def test_a_whole_round_may_be_followed_by_a_stream(kit):
         "chat", whole(kit.answer("chat", ("expand", "{}"))), events(*chat_text("Yes.")), payload={"stream": True}
     )
     assert result.body == b"".join(chat_text("Yes.")) and len(plugin.kept) == 1
+
+
+@EACH
+@virtual_time
+async def test_a_round_that_is_refused_is_asked_once_more_with_less(kit, shape):
+    first = kit.answer(shape, "Let me look.", ("expand", '{"id":"a"}'))
+    last = kit.answer(shape, "It is 4.", number=2)
+    refused = failing(BadRequest("context_length_exceeded"))
+    result, plugin = await kit.ask(shape, whole(first), refused, whole(last))
+    assert result.error is None and result.answer == last
+    asked = [str(one.payload[key(shape)]) for one in result.upstream.got]
+    assert "text of" in asked[1] and "text of" not in asked[2] and "Go on without it" in asked[2]
+    assert plugin.kept[0].turns and "Go on without it" in str(plugin.kept[0].turns)
+    result, plugin = await kit.ask(shape, whole(first), refused, refused)
+    assert result.error is not None and not plugin.kept
