@@ -1,7 +1,7 @@
 """Whether old messages are replaced by a summary in this request, and which summary. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tailrace.prices import Price
@@ -13,7 +13,7 @@ from tailrace_plugins.compress.history.said import said, summary_message
 from tailrace_plugins.compress.locate import is_models
 from tailrace_plugins.compress.memory import Fold
 from tailrace_plugins.compress.planner import Standing, Verdict, fold_pays
-from tailrace_plugins.compress.recall import id_of
+from tailrace_plugins.compress.recall import MOST_CHARS, id_of
 from tailrace_plugins.compress.render import fold_of
 from tailrace_plugins.compress.settings import HistorySettings
 from tailrace_plugins.compress.tally import Tally
@@ -59,9 +59,16 @@ def to_prepare(conversation: Conversation, settings: HistorySettings) -> Cut | N
 
 
 def planned(
-    conversation: Conversation, settings: HistorySettings, tally: Tally, price: Price | None, idle_s: float
+    conversation: Conversation,
+    settings: HistorySettings,
+    tally: Tally,
+    price: Price | None,
+    idle_s: float,
+    *,
+    recalls: bool = False,
 ) -> Plan | None:
-    """What is to be replaced, if the conversation is too long; None where nothing is, or only what is already.
+    """What is to be replaced, if the conversation is too long; None where nothing is, or only what is already. With
+    `recalls` the model can ask for what is gone, and is expected to, once.
 
     A summary by a model is preferred where one was made of what came since the last.
     """
@@ -80,6 +87,8 @@ def planned(
     if cut is None or cut.end - chain.first <= since:
         return None
     standing = _standing(conversation, cut, settings, tally, price, idle_s)
+    if recalls:
+        standing = replace(standing, recall_tokens=MOST_CHARS // _BYTES_PER_TOKEN)
     return Plan(cut, text, standing, fold_pays(standing))
 
 

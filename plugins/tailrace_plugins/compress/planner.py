@@ -76,7 +76,8 @@ class Standing:
     messages that go; `summary_tokens`: those of the message that comes. `turns`: answers so far. `idle_s`: since the
     last prompt. `banked_usd`: what compression has saved this session so far, net; negative where it has lost.
     `billed_usd`: what the session's prompts and answers were billed. `summary_usd`: what making the summary costs,
-    0 where that is paid or made without a model.
+    0 where that is paid or made without a model. `recall_tokens`: those that the model is likely to ask back once, 0
+    where it cannot ask.
     """
 
     price: Price | None
@@ -90,6 +91,7 @@ class Standing:
     banked_usd: float = 0.0
     billed_usd: float = 0.0
     summary_usd: float = 0.0
+    recall_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,13 @@ def fold_pays(standing: Standing) -> Verdict:
     now_alone = cost_of_prompt(price, sent, rules.cached(sent) if is_warm else 0)
     kept = min(max(0, standing.position), smaller)
     now = cost_of_prompt(price, smaller, rules.cached(kept) if is_warm else 0) + max(0.0, standing.summary_usd)
+    asked_back = min(max(0, standing.recall_tokens), max(0, standing.removed))
+    if asked_back:
+        # A round more, what comes back written once, and from then on read.
+        now += cost_of_prompt(price, smaller + asked_back, rules.cached(smaller))
     alone = now_alone + (turns - 1) * cost_of_prompt(price, sent, rules.cached(sent))
-    summed = now + (turns - 1) * cost_of_prompt(price, smaller, rules.cached(smaller))
+    carried = smaller + asked_back
+    summed = now + (turns - 1) * cost_of_prompt(price, carried, rules.cached(carried))
     gain, risk = _net(alone, summed), max(0.0, _net(now, now_alone))
     # What was lost before counts: otherwise a session could lose the stake again with every summary.
     stake = standing.banked_usd + STAKE * standing.billed_usd

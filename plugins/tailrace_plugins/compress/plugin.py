@@ -117,7 +117,10 @@ class CompressPlugin(Plugin[CompressSettings]):
         turn = await self._read(exchange, shape, messages)
         offer = await self._offer(exchange, turn)
         conversation, told = await self._decided(exchange, turn, offer)
-        conversation = await self._folded(exchange, call_next, turn, conversation, offer)
+        try:
+            conversation = await self._folded(exchange, call_next, turn, conversation, offer)
+        except Exception as error:  # noqa: BLE001 - without a summary, all that was edited before is still replayed
+            _log.warning("compress: a summary failed: %s", type(error).__name__)
         fold = fold_of(conversation.notes)
         if fold is not None:
             first = conversation.chain.first
@@ -277,9 +280,8 @@ class CompressPlugin(Plugin[CompressSettings]):
             self._summaries.prepare(turn.session, exchange, call_next, conversation, cut, keep)
         idle_s = turn.tally.idle_s(self.services.clock.monotonic())
         price = self._price(exchange)
-        plan = await self._aside.where(
-            turn.is_long, partial(folding.planned, conversation, settings, turn.tally, price, idle_s)
-        )
+        make_plan = partial(folding.planned, conversation, settings, turn.tally, price, idle_s, recalls=offer.recalls)
+        plan = await self._aside.where(turn.is_long, make_plan)
         if plan is None:
             return conversation
         exchange.note("history", plan.verdict.words)

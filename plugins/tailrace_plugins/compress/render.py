@@ -13,14 +13,14 @@ from tailrace_plugins.compress.memory import Fold, Note
 def rendered(
     shape: Shape, messages: Sequence[Any], chain: Links, edits: Mapping[int, Decision], notes: Mapping[int, Note]
 ) -> list[Any]:
-    """The messages of a request as the provider is sent them; the client's are not changed.
+    """The messages of a request as the provider is sent them, or the first of them; the client's are not changed.
 
     The last fold that is noted holds; what was inserted into the messages that it stands for went with them.
     """
     fold = fold_of(notes)
     if fold is not None:
         edits = {**edits, **{chain.first + offset: decision for offset, decision in fold.edits.items()}}
-    made = replaced(shape, messages, texts(edits))
+    made = replaced(shape, messages, texts({at: made for at, made in edits.items() if at < len(messages)}))
     start, end = (chain.first + fold.offset, chain.first + fold.end) if fold is not None else (0, 0)
     # From the end on, so that the indices of what comes before stay true. An insertion stands around the answer, which
     # is the next message.

@@ -27,7 +27,7 @@ class HistorySettings(BaseModel):
     messages stay as they are."""
     keep_turns: Count = Field(default=8, ge=1)
     """The last turns, an answer of the model and what follows it each, that always stay."""
-    summary_tokens: Count = Field(default=800, ge=50, le=20_000)
+    summary_tokens: Count = Field(default=1_500, ge=50, le=20_000)
     """The longest summary."""
     model: ModelName | None = None
     """A cheap model that writes the summary in the background, before it is needed. Without one, and where it fails,

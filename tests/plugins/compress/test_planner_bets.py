@@ -172,3 +172,10 @@ def test_counts_that_are_at_odds_never_make_money():
 def test_a_tool_is_added_where_this_very_request_pays_for_it(sent, cut, pays):
     assert adoption_pays(OPENAI, sent, cut, 50, 10) is pays
     assert not adoption_pays(None, sent, cut, 50, 10)
+
+
+def test_what_is_likely_to_be_asked_back_is_part_of_the_bet():
+    plain, asked = fold_pays(STANDING), fold_pays(replace(STANDING, recall_tokens=5_000))
+    assert asked.risk_usd > plain.risk_usd + 5_000 * 2.5e-6 - 1e-9, "it is written once"
+    assert asked.gain_usd < plain.gain_usd - 19 * 4_800 * 0.25e-6, "and read in every turn to come"
+    assert fold_pays(replace(STANDING, recall_tokens=10**9)).gain_usd < 0

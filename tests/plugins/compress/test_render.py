@@ -1,6 +1,7 @@
 import copy
 
 import pytest
+from compress_kit import Loop
 
 from tailrace_plugins.compress.chain import Edit, Links, links
 from tailrace_plugins.compress.hidden.nouns import Inserted
@@ -188,3 +189,11 @@ def test_other_dialects():
 
 def test_edits_by_place():
     assert texts({2: (*edit("a"), *edit("b", (1, 0))), 4: ()}) == {2: {(0,): "a", (1, 0): "b"}, 4: {}}
+
+
+def test_only_the_first_messages_may_be_rendered():
+    loop = Loop("chat").step("a").step("b")
+    chain = links("chat", loop.messages)
+    edits = {3: (Edit((0,), "A", 9, 1, ()),), 5: (Edit((0,), "B", 9, 1, ()),)}
+    made = rendered("chat", loop.messages[:4], chain, edits, {})
+    assert [message.get("content") for message in made][3] == "A" and len(made) == 4

@@ -18,10 +18,11 @@ from tailrace_plugins.compress.evaluate.provider import Count, Provider, Rules
 from tailrace_plugins.compress.evaluate.texts import content
 from tailrace_plugins.compress.evaluate.trajectories import Message, Trajectory
 from tailrace_plugins.compress.hidden.offer import names_of
-from tailrace_plugins.compress.recall import RECALL
+from tailrace_plugins.compress.recall import MOST_ROUNDS, RECALL
 
 _TOOL_ROLES: Final = ("tool", "function")
 _LEFT_OUT: Final = pattern(r"left out: lines ([0-9]+)-([0-9]+) of (k[0-9a-f]+)\]")
+_BROUGHT: Final = r"\[lines [0-9]+-([0-9]+) of %s\]"
 _MOST_ASKED: Final = 3
 """What a model asks for at once."""
 
@@ -141,6 +142,8 @@ class _Model:
     async def answering(self, upstream: FakeUpstream, asked: Exchange) -> Reply:
         """What the upstream does."""
         usage = self._provider.bill(asked.payload)
+        # As the upstream says whom it asked: what was saved is told at that model's price.
+        asked.trail.model = self._name
         self.billed = Usage(
             self.billed.input_tokens + usage.input_tokens,
             0,
@@ -151,9 +154,9 @@ class _Model:
         self.changes = changes = self._comparison.of(self._given, self.sent)
         results, texts = _results(self._given, self.sent, changes)
         self.kept = self._facts.check(self._answer, results, texts)
-        if not self.rounds and (ids := self._to_ask(asked)):
-            self.rounds = 1
-            self._wanted = len(self.kept.lost)
+        if self.rounds < MOST_ROUNDS and (ids := self._to_ask(asked)):
+            self.rounds += 1
+            self._wanted = self._wanted or len(self.kept.lost)
             answer = {"role": "assistant", "content": None, "tool_calls": [_recalling(*one) for one in ids]}
         else:
             answer = dict(self._answer)
@@ -171,6 +174,11 @@ class _Model:
         found: list[tuple[str, str]] = []
         for mark in (mark for text in texts for mark in _LEFT_OUT.finditer(text)):
             first, last, id_ = int(mark[1]), int(mark[2]), mark[3]
+            # It reads on where the last answer ended.
+            ends = [int(end) for text in self.changes.beside for end in pattern(_BROUGHT % id_).findall(text)]
+            first = max([first, *(end + 1 for end in ends if first <= end <= last)])
+            if first > last:
+                continue
             if id_ in wholes:
                 said = wholes[id_].split("\n")[first - 1 : last]
             else:

@@ -4,10 +4,12 @@ from tailrace.plugin import Plugin
 from tailrace.testing import plugin as made
 from tailrace.tokens import estimate
 from tailrace.wire import jsonio
+from tailrace_plugins.compress import folding
 from tailrace_plugins.compress.evaluate.provider import Provider, Rules
 from tailrace_plugins.compress.evaluate.replay import replay
 from tailrace_plugins.compress.evaluate.trajectories import Trajectory
 from tailrace_plugins.compress.passes import Switches, compress
+from tailrace_plugins.compress.planner import Verdict
 from tailrace_plugins.compress.plugin import CompressPlugin
 from tailrace_plugins.compress.recall import RECALL
 
@@ -141,7 +143,8 @@ async def test_a_client_with_no_tools_of_its_own_is_offered_none():
     assert done.kept.lost == () and done.edits == [], "and so nothing is left out"
 
 
-async def test_what_a_summary_stands_for_is_asked_for():
+async def test_what_a_summary_stands_for_is_asked_for(monkeypatch):
+    monkeypatch.setattr(folding, "fold_pays", lambda standing: Verdict(True, 1.0, 0.0, "it pays here"))
     history = {"enabled": True, "limit": 8, "target": 5, "keep_turns": 1, "summary_tokens": 50}
     says = ["Well.", "Go.", "Hm.", "Good.", "Yes.", MIDDLE]
     done = await replayed(conversation(*says), {"retrieval": True, "history": history, "least_prompt_tokens": 0})
