@@ -12,16 +12,30 @@ Entries = Sequence[Mapping[str, Mapping[str, Any] | None]]
 
 PRESETS: Final[Mapping[Preset, tuple[tuple[str, Mapping[str, Any]], ...]]] = {
     "off": (),
-    "safe": (("exact_cache", {"when": "deterministic", "ttl": 3600.0}), ("router", {})),
+    "safe": (("exact_cache", {"when": "deterministic", "ttl": 3600.0}), ("router", {}), ("compress", {})),
     "balanced": (
         ("exact_cache", {"when": "all", "ttl": 300.0}),
         ("semantic_cache", {"ttl": 3600.0, "max_false_hit_rate": 0.01, "shadow_share": 0.02}),
         ("router", {}),
+        ("compress", {"long_results": True, "retrieval": True}),
     ),
     "max_speed": (
         ("exact_cache", {"when": "all", "ttl": 3600.0}),
         ("semantic_cache", {"ttl": 3600.0, "max_false_hit_rate": 0.03, "shadow_share": 0.0}),
         ("router", {"prefer": "speed", "act_on": "listed"}),
+        (
+            "compress",
+            {
+                "grouped": True,
+                "numbers": True,
+                "test_noise": True,
+                "long_results": True,
+                "retrieval": True,
+                "definitions": "shortened",
+                "prompts": True,
+                "history": {"enabled": True},
+            },
+        ),
     ),
 }
 
