@@ -8,8 +8,8 @@ from typing import Final
 from tailrace_plugins.limits.gcra import Taking, settled, take
 from tailrace_plugins.limits.rules import Demand, Key
 
-_MOST_KEYS: Final = 20_000
-"""Limits with a state: 4 MB."""
+_MOST_KEYS: Final = 10_000
+"""Limits with a state: 5 MB."""
 _LOOKED_AT: Final = 8
 
 

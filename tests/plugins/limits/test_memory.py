@@ -47,4 +47,4 @@ def test_it_is_bounded_whatever_comes():
     memory = Memory()
     for number in range(60_000):
         memory.take([Demand(("tenant", str(number), "day"), "requests", "r", 1, Rate(1, 86_400.0, 1))], 1.0)
-    assert len(memory) <= 20_001
+    assert len(memory) <= 10_001
