@@ -18,7 +18,7 @@ from typing import Any, Final
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
 from tailrace_plugins.compress.definitions.form import Form, made, read
-from tailrace_plugins.compress.definitions.report import Measured, measured, name_of, tokens
+from tailrace_plugins.compress.definitions.report import name_of, tokens
 from tailrace_plugins.compress.definitions.shorten import common_sentences, summary
 from tailrace_plugins.compress.hidden.nouns import Answered, Call, Tool
 from tailrace_plugins.compress.passes import Count
@@ -91,13 +91,6 @@ class Catalogue:
         """The names of definitions."""
         return (name_of(self.shape, tool) for tool in tools)
 
-    def pays(self, count: Count) -> Measured:
-        """Tokens of all definitions as they came, and of what the session begins with.
-
-        What is loaded later costs its own tokens and, as tools stand before all else, the whole prompt's cache once.
-        """
-        return measured(self.shape, self.tools, self.with_loaded(), count)
-
     def _unknown(self, name: str) -> str:
         # Only what is short is compared: the time that takes grows with the square of the length.
         known = {lazy.lower(): lazy for lazy in islice(self.lazy, _MOST_COMPARED)}
@@ -144,26 +137,6 @@ def catalogue(
     asks = Tool(LOAD_TOOLS, "\n".join([_ASK, *lines.values()]), parameters)
     lazy = {forms[at].name: tools[at] for at in lines}
     return Catalogue(shape, tuple(tools), tuple(kept), lazy, asks, marks[-1] if marks else None)
-
-
-def called(messages: Sequence[Any]) -> frozenset[str]:
-    """Names of the tools that messages of any dialect have calls of. Never raises."""
-    return frozenset(name for message in messages for name in _calls(message) if isinstance(name, str))
-
-
-def _calls(message: Any) -> Iterator[Any]:
-    if type(message) is not dict:
-        return
-    kind = message.get("type")
-    if isinstance(kind, str) and kind.endswith("_call"):
-        yield message.get("name")
-    for call in _list(message.get("tool_calls")):
-        for inner in (call.get("function"), call.get("custom")) if type(call) is dict else ():
-            if type(inner) is dict:
-                yield inner.get("name")
-    for block in _list(message.get("content")):
-        if type(block) is dict and block.get("type") == "tool_use":
-            yield block.get("name")
 
 
 def _chosen(choice: Any) -> Iterator[str]:

@@ -46,14 +46,6 @@ def may_offer(shape: Shape | None, payload: Mapping[str, Any], tools: Sequence[T
     return None
 
 
-def offered(shape: Shape, payload: Mapping[str, Any], tools: Sequence[Tool]) -> dict[str, Any]:
-    """The changes to the payload that offer the tools (`Exchange.rewrite`), behind the client's own.
-
-    A mark of Anthropic's cache on the client's last tool stays there: what is cached must not depend on ours.
-    """
-    return {"tools": [*(payload.get("tools") or ()), *(definition(shape, tool) for tool in tools)]}
-
-
 def definition(shape: Shape, tool: Tool) -> dict[str, Any]:
     """A tool in the words of a dialect."""
     if shape == "messages":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
-from tailrace_plugins.compress.definitions import Catalogue, called, catalogue, total
+from tailrace_plugins.compress.definitions import Catalogue, catalogue
 from tailrace_plugins.compress.hidden.nouns import Call
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string", "description": "Where it is, as a path."}}}
@@ -184,30 +184,6 @@ def test_what_is_there_is_not_given_again() -> None:
 def test_a_call_of_many_names_is_answered_in_bounds() -> None:
     answered = ask({"names": [f"n{number}" for number in range(10_000)]})
     assert len(answered.text) < 1_000
-
-
-def test_what_it_pays() -> None:
-    found = made("messages", {"type": "web_search_20250305", "name": "web_search"})
-    paid = found.pays(few)
-    assert paid.before == total(found.tools, few) and paid.after == total(found.with_loaded(), few)
-    assert [row.name for row in paid.rows] == [*NAMES, "web_search", "load_tools"]
-    assert [row.after for row in paid.rows[:4]] == [0, 0, 0, 0] and paid.rows[-1].before == 0
-
-
-@pytest.mark.parametrize(
-    ("message", "names"),
-    [
-        ({"role": "assistant", "tool_calls": [{"function": {"name": "a"}}, {"custom": {"name": "b"}}]}, {"a", "b"}),
-        ({"type": "function_call", "name": "a"}, {"a"}),
-        ({"type": "custom_tool_call", "name": "a"}, {"a"}),
-        ({"role": "assistant", "content": [{"type": "text"}, {"type": "tool_use", "name": "a"}, 1]}, {"a"}),
-        ({"role": "user", "name": "a", "content": "b"}, set()),
-        ({"tool_calls": [None, {"function": 1}], "type": 5}, set()),
-        (None, set()),
-    ],
-)
-def test_called(message: Any, names: set[str]) -> None:
-    assert called([message, message]) == names
 
 
 @given(

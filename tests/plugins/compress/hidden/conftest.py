@@ -11,7 +11,7 @@ from tailrace.wire.endpoints import CHAT, MESSAGES, RESPONSES
 from tailrace.wire.replay import stream_events
 from tailrace.wire.sse import DONE
 from tailrace_plugins.compress.hidden.nouns import Answered, Tool
-from tailrace_plugins.compress.hidden.offer import definition, offered
+from tailrace_plugins.compress.hidden.offer import definition
 from tailrace_plugins.compress.hidden.rounds import ask as asked
 
 SHAPES = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
@@ -42,7 +42,7 @@ class Hiding(Plugin):
             raise RuntimeError("a defect")
 
     async def handle(self, exchange, call_next):
-        changes = offered(exchange.endpoint.shape, exchange.payload, [EXPAND])
+        changes = {"tools": [*exchange.payload["tools"], definition(exchange.endpoint.shape, EXPAND)]}
         exchange.acted("hid")
         return await asked(
             exchange.rewrite(changes), call_next, NAMES, self.answering,

@@ -1,7 +1,7 @@
 import pytest
 
 from tailrace_plugins.compress.hidden.nouns import Tool
-from tailrace_plugins.compress.hidden.offer import definition, may_offer, names_of, offered
+from tailrace_plugins.compress.hidden.offer import definition, may_offer, names_of
 
 TOOL = Tool("expand", "Gives a text back.", {"type": "object"})
 CHAT = [{"type": "function", "function": {"name": "look"}}]
@@ -45,15 +45,6 @@ SAID = [*ASKED, {"type": "function_call", "call_id": "c", "name": "look", "argum
 )
 def test_who_may_be_offered_tools(shape, payload, reason):
     assert may_offer(shape, payload, [TOOL]) == reason
-
-
-@pytest.mark.parametrize("shape", ["chat", "responses", "messages"])
-def test_tools_are_offered_behind_the_clients(shape):
-    theirs = [{"name": "look", "input_schema": {}, "cache_control": {"type": "ephemeral"}}]
-    payload = {"tools": theirs, "model": "m"}
-    changes = offered(shape, payload, [TOOL, TOOL])
-    assert changes == {"tools": [theirs[0], *[definition(shape, TOOL)] * 2]} and len(theirs) == 1
-    assert changes["tools"][0] is theirs[0]
 
 
 def test_definitions_are_in_the_dialects_words():

@@ -13,7 +13,8 @@ from tailrace_plugins.compress.kept.store import Limits, Store
 from tailrace_plugins.compress.memory import Fold, Known, Note
 
 LOTS = 1 << 30
-QUICK = Limits(retry_s=0.2)
+# A machine that is busy is no disk that fails.
+QUICK = Limits(retry_s=0.2, load_s=60.0)
 
 
 def link(name, number):
