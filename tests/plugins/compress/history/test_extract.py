@@ -1,3 +1,4 @@
+import gc
 from time import process_time
 
 import pytest
@@ -241,9 +242,17 @@ def test_work_grows_with_the_messages():
             for n in range(times)
             for part in call(f"c{n}", "list", [{"id": f"X{n}{k:03}"} for k in range(20)], page=n)
         ]
+        # Without the collector, which looks through all that the other tests of this process have left behind.
+        gc.collect()
+        gc.disable()
+        try:
+            return min(once(messages) for _ in range(5))
+        finally:
+            gc.enable()
+
+    def once(messages):
         started = process_time()
-        for _ in range(3):
-            extract("chat", messages, 300, count)
+        extract("chat", messages, 300, count)
         return process_time() - started
 
     took(50)
