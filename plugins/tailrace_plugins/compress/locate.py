@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
 from tailrace_plugins.compress.passes import Piece
+from tailrace_plugins.compress.values import as_json, as_list, as_map, as_text
 
 Path = tuple[int, ...]
 """Where in a message a text stands: the part of its content, for Anthropic the block and the part of its content.
@@ -58,19 +58,19 @@ def history(shape: Shape | None, payload: Mapping[str, Any]) -> list[Any] | None
 def lead(messages: Sequence[Any]) -> int:
     """How many system messages stand at the beginning."""
     count = 0
-    while count < len(messages) and _map(messages[count]).get("role") in _LEADING:
+    while count < len(messages) and as_map(messages[count]).get("role") in _LEADING:
         count += 1
     return count
 
 
 def is_users(message: Any) -> bool:
     """Whether it is a message with role `user`."""
-    return bool(_map(message).get("role") == "user")
+    return bool(as_map(message).get("role") == "user")
 
 
 def is_models(message: Any) -> bool:
     """Whether the model said it: an assistant's message, a call, a thought."""
-    holder = _map(message)
+    holder = as_map(message)
     kind = holder.get("type")
     return holder.get("role") == "assistant" or (
         isinstance(kind, str) and (kind.endswith("_call") or kind in _SAID_BY_MODEL)
@@ -118,7 +118,7 @@ def locate(
                     found[at][position] = (path, _answering(piece, name, told))
         if index >= start:
             pieces: list[tuple[Path, Piece]] = []
-            for id_, path, piece in tool_results(shape, _map(message)):
+            for id_, path, piece in tool_results(shape, as_map(message)):
                 if not id_ and piece.role == "tool" and is_users(message) and (index < spoken or not observed):
                     continue
                 if id_:
@@ -126,7 +126,7 @@ def locate(
                 pieces.append((path, piece))
             if users and is_users(message):
                 taken = {path for path, _ in pieces}
-                said = _parts(_map(message).get("content"), (), _USERS_TEXTS, "", Piece("user", ""))
+                said = _parts(as_map(message).get("content"), (), _USERS_TEXTS, "", Piece("user", ""))
                 pieces += [(path, piece) for _, path, piece in said if path not in taken]
             if pieces:
                 found[index] = pieces
@@ -141,7 +141,7 @@ def replaced(shape: Shape, messages: Sequence[Any], edits: Mapping[int, Mapping[
     """
     changed = list(messages)
     for index, texts in edits.items():
-        message = _map(messages[index])
+        message = as_map(messages[index])
         if shape == "messages" and type(message.get("content")) is list:
             changed[index] = {**message, "content": _blocks(message["content"], texts)}
         else:
@@ -155,20 +155,20 @@ def tool_results(shape: Shape, message: Mapping[str, Any]) -> Iterator[tuple[str
     role = message.get("role")
     if shape == "responses":
         if message.get("type") in _OUTPUTS:
-            call = _str(message.get("call_id"))
+            call = as_text(message.get("call_id"))
             yield from _parts(message.get("output"), (), _RESPONSES_TEXTS, call, Piece("tool", ""))
             return
     elif shape == "chat":
         if role in _CHAT_ROLES:
-            piece = Piece("tool", "", tool=_str(message.get("name")), failed=message.get("is_error") is True)
-            yield from _parts(message.get("content"), (), _CHAT_TEXTS, _str(message.get("tool_call_id")), piece)
+            piece = Piece("tool", "", tool=as_text(message.get("name")), failed=message.get("is_error") is True)
+            yield from _parts(message.get("content"), (), _CHAT_TEXTS, as_text(message.get("tool_call_id")), piece)
             return
     elif role == "user" and type(message.get("content")) is list:
         for position, value in enumerate(message["content"]):
-            block = _map(value)
+            block = as_map(value)
             if block.get("type") == "tool_result":
                 piece = Piece("tool", "", failed=block.get("is_error") is True)
-                call = _str(block.get("tool_use_id"))
+                call = as_text(block.get("tool_use_id"))
                 yield from _parts(block.get("content"), (position,), _CHAT_TEXTS, call, piece)
     if role == "user":
         for id_, path, piece in _parts(message.get("content"), (), _USERS_TEXTS, "", Piece("tool", "")):
@@ -182,11 +182,11 @@ def _parts(
     if type(content) is str:
         yield call, (*before, 0), _saying(piece, content)
         return
-    for position, value in enumerate(_list(content)):
-        part = _map(value)
+    for position, value in enumerate(as_list(content)):
+        part = as_map(value)
         text = part.get("text")
         # Citations point into the text by its characters.
-        if type(text) is str and _str(part.get("type")) in kinds and not part.get("citations"):
+        if type(text) is str and as_text(part.get("type")) in kinds and not part.get("citations"):
             yield call, (*before, position), _saying(piece, text)
 
 
@@ -199,7 +199,7 @@ def _content(content: Any, texts: Mapping[Path, str]) -> Any:
     parts = list(content)
     for path, text in texts.items():
         at = path[0] if path else len(parts)
-        if at < len(parts) and type(_map(parts[at]).get("text")) is str:
+        if at < len(parts) and type(as_map(parts[at]).get("text")) is str:
             parts[at] = {**parts[at], "text": text}
     return parts
 
@@ -211,25 +211,25 @@ def _blocks(blocks: list[Any], texts: Mapping[Path, str]) -> list[Any]:
         inner.setdefault(path[0], {})[path[1:]] = text
     changed: list[Any] = _content(blocks, {(at,): within[()] for at, within in inner.items() if () in within})
     for at, within in inner.items():
-        if at < len(blocks) and _map(blocks[at]).get("type") == "tool_result":
+        if at < len(blocks) and as_map(blocks[at]).get("type") == "tool_result":
             changed[at] = {**blocks[at], "content": _content(blocks[at].get("content"), within)}
     return changed
 
 
 def calls(message: Any) -> Iterator[tuple[str, str, Any]]:
     """Id, name and arguments of the calls that a message makes, the last one first."""
-    holder = _map(message)
+    holder = as_map(message)
     kind = holder.get("type")
     if isinstance(kind, str) and kind.endswith("_call"):
-        yield _str(holder.get("call_id")), _str(holder.get("name")), holder.get("arguments", holder.get("input"))
-    for value in reversed(_list(holder.get("tool_calls"))):
-        call = _map(value)
-        inner = _map(call.get("function")) or _map(call.get("custom"))
-        yield _str(call.get("id")), _str(inner.get("name")), inner.get("arguments", inner.get("input"))
-    for value in reversed(_list(holder.get("content"))):
-        block = _map(value)
-        if _str(block.get("type")).endswith("tool_use"):
-            yield _str(block.get("id")), _str(block.get("name")), block.get("input")
+        yield as_text(holder.get("call_id")), as_text(holder.get("name")), holder.get("arguments", holder.get("input"))
+    for value in reversed(as_list(holder.get("tool_calls"))):
+        call = as_map(value)
+        inner = as_map(call.get("function")) or as_map(call.get("custom"))
+        yield as_text(call.get("id")), as_text(inner.get("name")), inner.get("arguments", inner.get("input"))
+    for value in reversed(as_list(holder.get("content"))):
+        block = as_map(value)
+        if as_text(block.get("type")).endswith("tool_use"):
+            yield as_text(block.get("id")), as_text(block.get("name")), block.get("input")
 
 
 def _saying(piece: Piece, text: str) -> Piece:
@@ -242,21 +242,4 @@ def _answering(piece: Piece, name: str, arguments: str) -> Piece:
 
 def _json(arguments: Any) -> str:
     """Arguments as the model wrote them, or the JSON text of what a client has parsed."""
-    if isinstance(arguments, str) or arguments is None:
-        return arguments or ""
-    try:
-        return jsonio.dumps(arguments).decode()
-    except (TypeError, RecursionError):
-        return ""
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if type(value) is dict else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if type(value) is list else []
-
-
-def _str(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return arguments if isinstance(arguments, str) else as_json(arguments)

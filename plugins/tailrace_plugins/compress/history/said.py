@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tailrace.wire import jsonio
 from tailrace.wire.endpoints import Shape
+from tailrace_plugins.compress.values import as_json, as_list, as_map, as_text
 
 Kind = Literal["user", "system", "summary", "model", "call", "result"]
 
@@ -39,7 +39,7 @@ def said(shape: Shape, messages: Sequence[Any]) -> list[Said]:
     Never raises, whatever is in the messages. A summary that this proxy made before is kind `summary`.
     """
     read = {"chat": _chat, "responses": _responses, "messages": _anthropic}.get(shape)
-    return [one for message in messages for one in read(_map(message))] if read is not None else []
+    return [one for message in messages for one in read(as_map(message))] if read is not None else []
 
 
 def summary_message(shape: Shape, text: str, messages: int) -> Mapping[str, Any]:
@@ -64,30 +64,30 @@ def _chat(message: Mapping[str, Any]) -> Iterator[Said]:
     role, text = message.get("role"), _text(message.get("content"))
     if role in ("tool", "function"):
         failed = message.get("is_error") is True
-        yield Said("result", text, _str(message.get("tool_call_id")), _str(message.get("name")), failed)
+        yield Said("result", text, as_text(message.get("tool_call_id")), as_text(message.get("name")), failed)
     elif role == "assistant":
-        if text := text or _str(message.get("refusal")):
+        if text := text or as_text(message.get("refusal")):
             yield Said("model", text)
-        for value in _list(message.get("tool_calls")):
-            call = _map(value)
-            inner = _map(call.get("function")) or _map(call.get("custom"))
-            yield _call(_str(call.get("id")), _str(inner.get("name")), inner.get("arguments", inner.get("input")))
-        if old := _map(message.get("function_call")):
-            yield _call("", _str(old.get("name")), old.get("arguments"))
+        for value in as_list(message.get("tool_calls")):
+            call = as_map(value)
+            inner = as_map(call.get("function")) or as_map(call.get("custom"))
+            yield _call(as_text(call.get("id")), as_text(inner.get("name")), inner.get("arguments", inner.get("input")))
+        if old := as_map(message.get("function_call")):
+            yield _call("", as_text(old.get("name")), old.get("arguments"))
     else:
         yield from _spoken(role, text)
 
 
 def _responses(item: Mapping[str, Any]) -> Iterator[Said]:
-    kind = _str(item.get("type"))
+    kind = as_text(item.get("type"))
     if kind.endswith("_call"):
         inner = item.get("arguments", item.get("input", item.get("action")))
-        yield _call(_str(item.get("call_id")), _str(item.get("name")) or kind.removesuffix("_call"), inner)
+        yield _call(as_text(item.get("call_id")), as_text(item.get("name")) or kind.removesuffix("_call"), inner)
     elif kind.endswith("_call_output"):
         output = item.get("output")
-        text = _text(output) if isinstance(output, (str, list)) else _json(output)
+        text = _text(output) if isinstance(output, (str, list)) else as_json(output)
         failed = item.get("status") == "failed"
-        yield Said("result", text, _str(item.get("call_id")) or _str(item.get("id")), failed=failed)
+        yield Said("result", text, as_text(item.get("call_id")) or as_text(item.get("id")), failed=failed)
     elif (role := item.get("role")) == "assistant":
         if text := _text(item.get("content")):
             yield Said("model", text)
@@ -99,15 +99,15 @@ def _anthropic(message: Mapping[str, Any]) -> Iterator[Said]:
     role, content = message.get("role"), message.get("content")
     texts: list[str] = [content] if isinstance(content, str) else []
     made: list[Said] = []
-    for value in _list(content):
-        block = _map(value)
-        kind = _str(block.get("type"))
+    for value in as_list(content):
+        block = as_map(value)
+        kind = as_text(block.get("type"))
         if kind.endswith("tool_use"):
-            made.append(_call(_str(block.get("id")), _str(block.get("name")), block.get("input")))
+            made.append(_call(as_text(block.get("id")), as_text(block.get("name")), block.get("input")))
         elif kind.endswith("tool_result"):
             inner, failed = block.get("content"), block.get("is_error") is True
-            text = _text(inner) if isinstance(inner, (str, list)) else _json(inner)
-            made.append(Said("result", text, _str(block.get("tool_use_id")), failed=failed))
+            text = _text(inner) if isinstance(inner, (str, list)) else as_json(inner)
+            made.append(Said("result", text, as_text(block.get("tool_use_id")), failed=failed))
         else:
             texts.append(_text([block]))
     text = "\n".join(filter(None, texts))
@@ -130,38 +130,17 @@ def _spoken(role: Any, text: str) -> Iterator[Said]:
 
 
 def _call(call: str, name: str, arguments: Any) -> Said:
-    return Said("call", arguments if isinstance(arguments, str) else _json(arguments), call, name)
+    return Said("call", arguments if isinstance(arguments, str) else as_json(arguments), call, name)
 
 
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     texts = []
-    for value in _list(content):
-        part = _map(value)
+    for value in as_list(content):
+        part = as_map(value)
         if isinstance(text := part.get("text"), str):
             texts.append(text)
-        elif (kind := _str(part.get("type"))) in _OUTSIDE:
+        elif (kind := as_text(part.get("type"))) in _OUTSIDE:
             texts.append(f"[{kind.removeprefix('input_').removesuffix('_url')}]")
     return "\n".join(texts)
-
-
-def _json(value: Any) -> str:
-    if value is None:
-        return ""
-    try:
-        return jsonio.dumps(value).decode()
-    except (TypeError, RecursionError):
-        return ""
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if type(value) is dict else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if type(value) is list else []
-
-
-def _str(value: Any) -> str:
-    return value if isinstance(value, str) else ""
